@@ -36,6 +36,11 @@ struct sandbox_request {
 	int root_fd;   /* a root file system prepared by the caller: a detached or attached mount
 	                  (open_tree(2) descriptor) used in place of root.path; -EBADF: use the path */
 	int extra_listen_fds; /* LISTEN_FDS passed on: descriptors 3.., 0 if none */
+	/* Write-ahead of what a crash would leave: called once the groups exist (pid 0) and again right
+	 * after the clone, before the child proceeds. A negative return aborts the creation. cg is
+	 * borrowed; NULL: none. on_progress may be NULL. */
+	int (*on_progress)(void *data, pid_t pid, const struct cgroup *cg, struct bh_error *err);
+	void *on_progress_data;
 	const struct log *log;
 };
 
