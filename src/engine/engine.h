@@ -30,29 +30,25 @@
 #include "base/event.h"
 #include "base/log.h"
 #include "engine/container.h"
+#include "guard/caller.h"
 #include "image/image.h"
+#include "spec/daemon_config.h"
+#include "spec/docker_create.h"
+#include "spec/docker_exec.h"
 
 struct engine;
 struct loop;
-struct docker_container_create; /* spec: decoded body of containers/create */
-struct docker_exec_create;      /* spec: decoded body of containers/ID/exec */
 
 struct engine_options {
-	const char *data_root;     /* made 0700 */
-	const char *exec_root;     /* made 0711: shim sockets, run state */
-	const char *program_dir;   /* where bulkhead-shim and bulkhead-files are */
-	bool no_new_privileges;    /* daemon.json "no-new-privileges" */
-	uint32_t id_range_base;    /* daemon.json "id-ranges"; 0: default */
-	uint32_t id_range_count;   /* number of 65,536-id ranges; 0: default */
-	const char *cgroup_parent; /* default "/bulkhead" */
+	const char *data_root;              /* made 0700 */
+	const char *exec_root;              /* made 0711: shim sockets, run state */
+	const char *program_dir;            /* where bulkhead-shim and bulkhead-files are */
+	const struct daemon_config *config; /* borrowed for the life of the engine: id_ranges,
+					       no_new_privileges, isolation, log, default_shm_size,
+					       ulimits, engine_socket are read here */
+	const char *const *sockets; /* the engine's own unix sockets (paths), NULL-terminated:
+				       binding them into a container needs config->engine_socket */
 	const struct log *log;
-};
-
-/* Who asks, as guard found out. Strings are copied where kept. */
-struct engine_caller {
-	const char *owner;  /* account name, "root" */
-	const char *tenant; /* "default" */
-	uid_t uid;
 };
 
 typedef void (*engine_done_fn)(void *userdata, int code, const struct bh_error *err);
@@ -81,9 +77,9 @@ const char *engine_cgroup_version(const struct engine *e);
 /* Check, merge with the image's configuration, record. name may be NULL: one is made up. Warnings
  * (text lines for the Warnings array) are appended to warnings, each ended by '\n'.
  * -ENOENT: "No such image: x". */
-int engine_container_create(struct engine *e, const struct engine_caller *caller, const char *name,
-	const struct docker_container_create *body, struct buf *warnings,
-	const struct container **ret, struct bh_error *err);
+int engine_container_create(struct engine *e, const struct guard_caller *caller, const char *name,
+	const struct docker_create *body, struct buf *warnings, const struct container **ret,
+	struct bh_error *err);
 
 /* By full id, unique id prefix, or name (a leading slash is allowed). -ENOENT "No such container:
  * x", -EINVAL when a prefix is ambiguous. */
@@ -238,7 +234,7 @@ struct engine_import {
 };
 typedef void (*engine_import_fn)(
 	void *userdata, const char *image_id, int code, const struct bh_error *err);
-int engine_image_import(struct engine *e, const struct engine_caller *caller,
+int engine_image_import(struct engine *e, const struct guard_caller *caller,
 	const struct engine_import *request, engine_import_fn done, void *userdata,
 	struct bh_error *err);
 /* By "sha256:" digest, hex prefix of it, or name[:tag]. -ENOENT "No such image: x". The image lives
