@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -254,6 +255,8 @@ static int read_number(struct reader *r, struct json *node)
 	node->number.real = node->number.integer
 		? (node->number.negative ? -1.0 : 1.0) * (double)node->number.magnitude
 		: strtod(copy, NULL);
+	if (!isfinite(node->number.real))
+		return fail_at(r, "number out of range");
 	r->at += len;
 	return 0;
 }
