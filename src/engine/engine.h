@@ -138,35 +138,26 @@ int engine_container_boundary(
 /* ---- streams: attach and exec ---- */
 
 /*
- * A stream connects a client to the standard streams of process 1 or of an exec. Output arrives in
- * pieces; `stream` is 1 or 2 (always 1 with a tty). end comes once, after the last output, when the
- * process has ended or the shim is gone; afterwards only engine_stream_close() may be called.
+ * A client's connection is handed over whole: the descriptor goes to the container's shim, which
+ * reads and writes it directly, so a stream costs the engine nothing and outlives it. The shim
+ * closes it when the process has ended and all output is written.
  */
-struct engine_stream;
-struct engine_stream_ops {
-	void (*output)(void *userdata, int stream, const void *data, size_t len);
-	void (*end)(void *userdata);
-	/* engine_stream_write() took less than given before: try again now. */
-	void (*writable)(void *userdata);
+struct engine_attach {
+	int fd; /* the client's connection (unix stream socket). Duplicated: the caller closes its
+		   copy after success, without shutdown(2) */
+	bool in, out, err;       /* which streams */
+	bool mux;                /* docker frames; off with a terminal */
+	const char *detach_keys; /* Docker's notation; NULL: the default; "" none */
+	const char *greeting;    /* first bytes to write: the HTTP answer with its empty line */
+	const void *input;       /* bytes the client sent ahead of the stream */
+	size_t input_len;        /* at most 32 KiB */
 };
-struct engine_attach_request {
-	bool want_stdin, want_stdout, want_stderr;
-	const struct engine_stream_ops *ops; /* static */
-	void *userdata;
-};
-/* Attach before or after start (before: the stream waits for the start). Not for an ended container
- * (-EBUSY) unless it is started again. */
+/* Attach before or after the start; before, the greeting is written at once and the connection is
+ * kept for the start. done 0: the connection belongs to the shim (or waits). On any failure nothing
+ * was written and the caller answers over its own copy. -EBUSY for a container being removed. */
 int engine_container_attach(struct engine *e, const struct container *c,
-	const struct engine_attach_request *request, struct engine_stream **ret,
+	const struct engine_attach *request, engine_done_fn done, void *userdata,
 	struct bh_error *err);
-/* Give bytes to standard input; returns how many were taken (0: wait for writable), or negative. */
-ssize_t engine_stream_write(struct engine_stream *s, const void *data, size_t len);
-/* End of the client's input (half-close). */
-void engine_stream_end_input(struct engine_stream *s);
-/* Back pressure: with on set no output is delivered until it is off again. */
-void engine_stream_pause(struct engine_stream *s, bool on);
-/* Detach; the process goes on. No callback afterwards. */
-void engine_stream_close(struct engine_stream *s);
 
 #define EXEC_ID_LEN 64
 struct exec {
@@ -189,12 +180,11 @@ int engine_exec_find(
 /* Execs of a container, for ExecIDs; iterate as with containers. */
 const struct exec *engine_exec_next(
 	struct engine *e, const struct container *c, const struct exec *previous);
-/* Start it once. attach NULL: detached. The stream (if attach) exists before done. rows, columns 0:
- * unknown. done: 0 when the program runs; -ENOENT/-EACCES as for start, exit code 127/126. */
-int engine_exec_start(struct engine *e, const struct exec *x,
-	const struct engine_attach_request *attach, uint16_t rows, uint16_t columns,
-	struct engine_stream **ret_stream, engine_done_fn done, void *userdata,
-	struct bh_error *err);
+/* Start it once (-EBUSY the second time). attach NULL: detached. rows, columns 0: unknown. done as
+ * for attach: 0 when the program runs; -ENOENT/-EACCES as for start, exit code 127/126, with
+ * nothing written to the connection. */
+int engine_exec_start(struct engine *e, const struct exec *x, const struct engine_attach *attach,
+	uint16_t rows, uint16_t columns, engine_done_fn done, void *userdata, struct bh_error *err);
 int engine_exec_resize(struct engine *e, const struct exec *x, uint16_t rows, uint16_t columns,
 	struct bh_error *err);
 
