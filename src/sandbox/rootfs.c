@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sandbox/rootfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "kernel/mount.h"
+#include "kernel/path.h"
+
+#define PROPAGATION_FLAGS (MS_SHARED | MS_SLAVE | MS_PRIVATE | MS_UNBINDABLE)
+
+static int clone_root_path(const struct rootfs *fs, struct bh_error *err)
+{
+	_cleanup_close_ int bundle = open(fs->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC), root = -EBADF;
+	int fd;
+
+	if (bundle < 0)
+		return bh_fail_errno(err, -errno, "open bundle %s", fs->bundle);
+	root = openat(bundle, fs->config->root_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return bh_fail_errno(err, -errno, "open root file system %s", fs->config->root_path);
+	fd = mount_clone(root, true);
+	if (fd < 0)
+		return bh_fail_errno(err, fd, "clone the mount of root file system %s", fs->config->root_path);
+	return fd;
+}
+
+/* Where the new root is attached until the pivot: over the bundle's own root directory, or, when the
+ * caller brings a prepared mount, over the bundle. Only this mount namespace sees it. */
+static int attach_root(struct rootfs *fs, int mount, bool prepared, struct bh_error *err)
+{
+	_cleanup_close_ int bundle = -EBADF, target = -EBADF;
+	int r;
+
+	bundle = open(fs->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (bundle < 0)
+		return bh_fail_errno(err, -errno, "open bundle %s", fs->bundle);
+	if (!prepared) {
+		target = openat(bundle, fs->config->root_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (target < 0)
+			return bh_fail_errno(err, -errno, "open root file system %s", fs->config->root_path);
+	}
+	r = mount_attach(mount, prepared ? bundle : target);
+	if (r < 0)
+		return bh_fail_errno(err, r, "attach the root file system");
+	return 0;
+}
+
+int rootfs_open(struct rootfs *fs, const struct sandbox_plan *plan, const struct oci_config *config,
+	const struct cgroup *cgroup, const char *bundle, int prepared, struct bh_error *err)
+{
+	_cleanup_close_ int mount_fd = prepared;
+	int r;
+
+	*fs = (struct rootfs){.plan = plan, .config = config, .cgroup = cgroup, .bundle = bundle,
+		.root = -EBADF, .pidns = -EBADF, .null_file = -EBADF, .empty_dir = -EBADF, .idmap = -EBADF};
+	if (mount(NULL, "/", NULL, plan->root_propagation, NULL) < 0)
+		return bh_fail_errno(err, -errno, "set mount propagation of /");
+	if (mount_fd < 0) {
+		mount_fd = clone_root_path(fs, err);
+		if (mount_fd < 0)
+			return mount_fd;
+	}
+	r = mount_set_propagation(mount_fd, plan->root_propagation & PROPAGATION_FLAGS & ~(unsigned long)MS_UNBINDABLE
+			? plan->root_propagation & PROPAGATION_FLAGS : MS_PRIVATE, true);
+	if (r < 0)
+		return bh_fail_errno(err, r, "set mount propagation of the root file system");
+	r = attach_root(fs, mount_fd, prepared >= 0, err);
+	if (r < 0)
+		return r;
+	fs->root = TAKE_FD(mount_fd);
+	return 0;
+}
+
+void rootfs_release(struct rootfs *fs)
+{
+	fs->root = fd_close(fs->root);
+	fs->pidns = fd_close(fs->pidns);
+	fs->null_file = fd_close(fs->null_file);
+	fs->empty_dir = fd_close(fs->empty_dir);
+	fs->idmap = fd_close(fs->idmap);
+}
+
+static int make_symlink(struct rootfs *fs, const struct rootfs_step *step, struct bh_error *err)
+{
+	_cleanup_close_ int parent = -EBADF;
+	char name[NAME_MAX + 1];
+
+	parent = path_parent_in_root(fs->root, step->path, 1, name);
+	if (parent < 0)
+		return bh_fail_errno(err, parent, "link %s", step->path);
+	if (symlinkat(step->target, parent, name) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return bh_fail_errno(err, -errno, "link %s", step->path);
+	if (strcmp(step->path, "/dev/ptmx") != 0)
+		return 0;
+	/* A node or file in its place would be the host's multiplexer: only the link is right. */
+	if (unlinkat(parent, name, 0) < 0 || symlinkat(step->target, parent, name) < 0)
+		return bh_fail_errno(err, -errno, "replace %s", step->path);
+	return 0;
+}
+
+static int readonly_path(struct rootfs *fs, const char *path, struct bh_error *err)
+{
+	_cleanup_close_ int target = path_open_in_root(fs->root, path, O_PATH, 0), copy = -EBADF;
+	int r;
+
+	if (target == -ENOENT || target == -ENOTDIR)
+		return 0;
+	if (target < 0)
+		return bh_fail_errno(err, target, "open read-only path %s", path);
+	copy = mount_clone(target, true);
+	if (copy < 0)
+		return bh_fail_errno(err, copy, "clone read-only path %s", path);
+	r = mount_set_attributes(copy, MOUNT_ATTR_RDONLY, 0, true);
+	if (r == 0)
+		r = mount_attach(copy, target);
+	if (r < 0)
+		return bh_fail_errno(err, r, "make %s read-only", path);
+	return 0;
+}
+
+/* The host's /dev/null, taken before the pivot and checked to be the device: an image cannot put
+ * anything else in its place. */
+static int open_null(struct rootfs *fs, struct bh_error *err)
+{
+	struct stat st;
+
+	if (fs->null_file >= 0)
+		return 0;
+	fs->null_file = open("/dev/null", O_PATH | O_CLOEXEC | O_NOFOLLOW);
+	if (fs->null_file < 0)
+		return bh_fail_errno(err, -errno, "open /dev/null");
+	if (fstat(fs->null_file, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+		return bh_fail(err, -EINVAL, "/dev/null of the host is not the null device");
+	return 0;
+}
+
+static int open_empty_dir(struct rootfs *fs, struct bh_error *err)
+{
+	if (fs->empty_dir >= 0)
+		return 0;
+	fs->empty_dir = mount_new("tmpfs", "tmpfs", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	if (fs->empty_dir < 0)
+		return bh_fail_errno(err, fs->empty_dir, "mount an empty tmpfs");
+	return 0;
+}
+
+static int mask_path(struct rootfs *fs, const char *path, struct bh_error *err)
+{
+	_cleanup_close_ int target = path_open_in_root(fs->root, path, O_PATH, 0), copy = -EBADF;
+	struct stat st;
+	int r;
+
+	if (target == -ENOENT || target == -ENOTDIR)
+		return 0;
+	if (target < 0)
+		return bh_fail_errno(err, target, "open masked path %s", path);
+	if (fstat(target, &st) < 0)
+		return bh_fail_errno(err, -errno, "stat masked path %s", path);
+	r = S_ISDIR(st.st_mode) ? open_empty_dir(fs, err) : open_null(fs, err);
+	if (r < 0)
+		return r;
+	copy = mount_clone(S_ISDIR(st.st_mode) ? fs->empty_dir : fs->null_file, false);
+	if (copy < 0)
+		return bh_fail_errno(err, copy, "prepare the mask of %s", path);
+	r = mount_attach(copy, target);
+	if (r < 0)
+		return bh_fail_errno(err, r, "mask %s", path);
+	return 0;
+}
+
+static int readonly_root(struct rootfs *fs, struct bh_error *err)
+{
+	int r = mount_set_attributes(fs->root, MOUNT_ATTR_RDONLY, 0, false);
+
+	return r < 0 ? bh_fail_errno(err, r, "make the root file system read-only") : 0;
+}
+
+static int run_step(struct rootfs *fs, const struct rootfs_step *step, struct bh_error *err)
+{
+	switch (step->op) {
+	case ROOTFS_MOUNT:
+		return rootfs_mount(fs, step->mount, err);
+	case ROOTFS_DEVICE:
+		return rootfs_device(fs, step->device, err);
+	case ROOTFS_SYMLINK:
+		return make_symlink(fs, step, err);
+	case ROOTFS_READONLY_PATH:
+		return readonly_path(fs, step->path, err);
+	case ROOTFS_MASK:
+		return mask_path(fs, step->path, err);
+	case ROOTFS_READONLY_ROOT:
+		return readonly_root(fs, err);
+	}
+	return bh_fail(err, -EINVAL, "unknown step %d", step->op);
+}
+
+int rootfs_run(struct rootfs *fs, bool after_hooks, struct bh_error *err)
+{
+	for (size_t i = 0; i < fs->plan->step_count; i++) {
+		int r;
+
+		if (fs->plan->steps[i].after_hooks != after_hooks)
+			continue;
+		r = run_step(fs, &fs->plan->steps[i], err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int leave_by_pivot(struct bh_error *err)
+{
+	if (syscall(SYS_pivot_root, ".", ".") < 0)
+		return bh_fail_errno(err, -errno, "pivot_root");
+	/* The old root is now on top of the new one. Slave: the unmount below must not travel back. */
+	if (mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0)
+		return bh_fail_errno(err, -errno, "detach the old root from propagation");
+	if (umount2(".", MNT_DETACH) < 0)
+		return bh_fail_errno(err, -errno, "unmount the old root");
+	return 0;
+}
+
+/* For a root that cannot be pivoted from (initramfs). */
+static int leave_by_move(struct rootfs *fs, struct bh_error *err)
+{
+	_cleanup_close_ int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (old < 0)
+		return bh_fail_errno(err, -errno, "open /");
+	if (move_mount(fs->root, "", old, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return bh_fail_errno(err, -errno, "move the root file system over /");
+	if (chroot(".") < 0)
+		return bh_fail_errno(err, -errno, "chroot");
+	return 0;
+}
+
+int rootfs_pivot(struct rootfs *fs, bool no_pivot, struct bh_error *err)
+{
+	unsigned long propagation = fs->config->rootfs_propagation;
+	int r;
+
+	if (fchdir(fs->root) < 0)
+		return bh_fail_errno(err, -errno, "enter the root file system");
+	r = no_pivot ? leave_by_move(fs, err) : leave_by_pivot(err);
+	if (r < 0)
+		return r;
+	if (chdir("/") < 0)
+		return bh_fail_errno(err, -errno, "enter /");
+	if (propagation != 0 && mount(NULL, "/", NULL, propagation, NULL) < 0)
+		return bh_fail_errno(err, -errno, "set rootfsPropagation");
+	return 0;
+}
