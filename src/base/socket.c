@@ -170,6 +170,13 @@ ssize_t socket_recv_fds(int fd, void *data, size_t len, int *fds, size_t max, si
 	return n;
 }
 
+ssize_t socket_next_size(int fd)
+{
+	ssize_t n = TEMP_FAILURE_RETRY(recv(fd, NULL, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT));
+
+	return n < 0 ? -errno : n;
+}
+
 int socket_peer(int fd, pid_t *ret_pid, uid_t *ret_uid, gid_t *ret_gid)
 {
 	struct ucred cred;

@@ -30,6 +30,9 @@ ssize_t socket_send_fds(int fd, const void *data, size_t len, const int *fds, si
  * when data or descriptors were cut off (those received are closed), -EAGAIN. ret_count is set on
  * success. */
 ssize_t socket_recv_fds(int fd, void *data, size_t len, int *fds, size_t max, size_t *ret_count);
+/* Bytes of the next message that waits (SOCK_SEQPACKET), 0 at the end, -EAGAIN if there is none
+ * now; never waits. */
+ssize_t socket_next_size(int fd);
 /* Who is at the other end (SO_PEERCRED). Any ret may be NULL. */
 int socket_peer(int fd, pid_t *ret_pid, uid_t *ret_uid, gid_t *ret_gid);
 
