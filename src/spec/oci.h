@@ -3,10 +3,10 @@
 #define BULKHEAD_SPEC_OCI_H
 
 /*
- * The OCI runtime specification's config.json (1.2) as a checked C structure. Everything points into
- * the arena the document was parsed into; nothing here is freed on its own. A field that is absent
- * is NULL, 0, or has its `has_` flag off. Decoding refuses what it does not know or what no layer
- * enforces, with a JSON pointer: see oci_config_decode().
+ * The OCI runtime specification's config.json (1.2) as a checked C structure. Everything points
+ * into the arena the document was parsed into; nothing here is freed on its own. A field that is
+ * absent is NULL, 0, or has its `has_` flag off. Decoding refuses what no layer enforces, with a
+ * JSON pointer: see oci_config_decode().
  */
 
 #include <stdbool.h>
@@ -81,7 +81,7 @@ struct oci_process {
 	const char *cwd;
 	struct oci_strings args, env;
 	struct oci_user user;
-	bool has_capabilities;            /* an absent object means: no capability at all */
+	bool has_capabilities;               /* an absent object means: no capability at all */
 	uint64_t capabilities[OCI_CAP_SETS]; /* bit n = capability number n */
 	const struct oci_rlimit *rlimits;
 	size_t rlimit_count;
@@ -97,24 +97,29 @@ struct oci_process {
 	} io_priority;
 	const char *cpu_affinity_initial; /* execCPUAffinity, CPU lists as in cpuset(7) */
 	const char *cpu_affinity_final;
+	struct oci_strings warnings; /* of oci_process_decode() alone, see struct oci_config */
 };
 
 /* ---- mounts ---- */
 
-/* Propagation and bind flags are in flags as MS_*; the rest goes to the file system as data. */
+/* What the options of a mount mean: flags, attributes and data. Neither MS_BIND, MS_REC nor a
+ * propagation is among flags: is_bind, recursive_bind and propagation say so. "remount" is
+ * MS_REMOUNT. */
 struct oci_mount {
 	const char *destination, *source, *type;
-	unsigned long flags;         /* MS_* to set on the mount or superblock */
-	unsigned long flags_clear;   /* MS_* that an option like "rw", "exec" turned off explicitly */
-	unsigned long propagation;   /* MS_SHARED, MS_SLAVE, MS_PRIVATE or MS_UNBINDABLE, with MS_REC; 0 none */
-	uint64_t recursive_set;      /* MOUNT_ATTR_* for "rro", "rnosuid", ...: mount_setattr(AT_RECURSIVE) */
-	uint64_t recursive_clear;    /* MOUNT_ATTR_* for "rrw", "rsuid", ... */
-	struct oci_strings data;     /* remaining options, e.g. "size=64m" */
-	bool is_bind;                /* type "bind", or "bind"/"rbind" among the options */
-	bool recursive_bind;         /* "rbind" */
-	bool copy_up;                /* "tmpcopyup" */
-	bool copy_symlink;           /* "copy-symlink" / "src-nofollow" family */
-	bool idmap, idmap_recursive; /* "idmap" / "ridmap" */
+	unsigned long flags;       /* MS_* to set on the mount or superblock */
+	unsigned long flags_clear; /* MS_* that an option like "rw", "exec" turned off explicitly */
+	unsigned long propagation; /* MS_SHARED, MS_SLAVE, MS_PRIVATE or MS_UNBINDABLE, with MS_REC;
+				      0 none */
+	uint64_t recursive_set;    /* MOUNT_ATTR_* for "rro", "rnosuid", ...:
+				      mount_setattr(AT_RECURSIVE) */
+	uint64_t recursive_clear;  /* MOUNT_ATTR_* for "rrw", "rsuid", ... */
+	struct oci_strings data;   /* remaining options, e.g. "size=64m" */
+	bool is_bind;              /* type "bind", or "bind"/"rbind" among the options */
+	bool recursive_bind;       /* "rbind" */
+	bool copy_up;              /* "tmpcopyup" */
+	bool copy_symlink;         /* "copy-symlink": a link as source is made anew, not followed */
+	bool idmap, idmap_recursive;           /* "idmap" / "ridmap" */
 	struct oci_id_maps uid_maps, gid_maps; /* with idmap: else the container's maps */
 };
 
@@ -168,7 +173,7 @@ enum oci_device_access {
 
 struct oci_device_rule {
 	bool allow;
-	char type; /* 'a', 'c' or 'b' */
+	char type;            /* 'a', 'c' or 'b' */
 	int64_t major, minor; /* -1: all */
 	unsigned int access;  /* OCI_DEVICE_* */
 };
@@ -235,6 +240,7 @@ struct oci_resources {
 	size_t rdma_count;
 	const struct oci_pair *unified; /* cgroup v2 file -> value */
 	size_t unified_count;
+	struct oci_strings warnings; /* of oci_resources_decode() alone, see struct oci_config */
 };
 
 /* ---- seccomp ---- */
@@ -264,7 +270,7 @@ struct oci_seccomp_rule {
 
 struct oci_seccomp {
 	bool present;
-	uint32_t default_action; /* SECCOMP_RET_* with data */
+	uint32_t default_action;          /* SECCOMP_RET_* with data */
 	struct oci_strings architectures; /* "SCMP_ARCH_X86_64", ...; checked names */
 	unsigned int flags;               /* SECCOMP_FILTER_FLAG_* for seccomp(2) */
 	const char *listener_path, *listener_metadata;
@@ -319,7 +325,7 @@ struct oci_config {
 	size_t device_count;
 	const char *cgroups_path;
 	struct oci_resources resources;
-	unsigned long rootfs_propagation; /* MS_*, with MS_REC where the "r" form was used; 0: unset */
+	unsigned long rootfs_propagation; /* MS_*, with MS_REC for the "r" forms; 0: unset */
 	struct oci_seccomp seccomp;
 	const struct oci_pair *sysctl;
 	size_t sysctl_count;
@@ -329,6 +335,11 @@ struct oci_config {
 		bool set;
 		unsigned long value; /* personality(2) */
 	} personality;
+
+	/* For the program's log, each "JSON-POINTER: text": properties no version of the
+	 * specification knows, which it wants ignored, capabilities the kernel does not have,
+	 * deprecated forms. */
+	struct oci_strings warnings;
 };
 
 /* Documents larger than this are refused. */
@@ -336,20 +347,30 @@ struct oci_config {
 /* Arena to give to oci_config_decode() and its kin. */
 #define OCI_ARENA_MAX (64u << 20)
 
-/* Decode a parsed config.json. ret points into a. Refuses (-EINVAL, -ENOTSUP) with the JSON pointer
- * of the field and a reason: unknown fields, wrong types, values out of range, fields this runtime
- * never enforces (intelRdt, vm, solaris, windows, zos, ...). */
-int oci_config_decode(const struct json *tree, struct arena *a, struct oci_config *ret,
-	struct bh_error *err);
+/* Most warnings kept of one document; one more says that there were more. */
+#define OCI_WARNINGS_MAX 64
+/* Most lines of an id map: the kernel's limit, user_namespaces(7). */
+#define OCI_ID_MAPS_MAX 340
+
+/* Decode a parsed config.json. ret points into a. Refuses with the JSON pointer of the field and a
+ * reason: -EINVAL for wrong types, values out of range and combinations that cannot hold, -ENOTSUP
+ * for what the specification defines and this runtime does not enforce (intelRdt, vm, windows,
+ * ...). A property that no version of the specification defines is a warning, as
+ * config.md#extensibility demands. A null is an absent property. process.args may be empty here:
+ * see oci_process_runnable(). */
+int oci_config_decode(
+	const struct json *tree, struct arena *a, struct oci_config *ret, struct bh_error *err);
+/* A process that can be started: args has a program. -EINVAL if not. */
+int oci_process_runnable(const struct oci_process *process, struct bh_error *err);
 /* Decode a process object alone (exec --process). */
-int oci_process_decode(const struct json *tree, struct arena *a, struct oci_process *ret,
-	struct bh_error *err);
+int oci_process_decode(
+	const struct json *tree, struct arena *a, struct oci_process *ret, struct bh_error *err);
 /* Decode a resources object alone (update --resources). */
-int oci_resources_decode(const struct json *tree, struct arena *a, struct oci_resources *ret,
-	struct bh_error *err);
+int oci_resources_decode(
+	const struct json *tree, struct arena *a, struct oci_resources *ret, struct bh_error *err);
 /* Read and parse a file of at most OCI_CONFIG_BYTES_MAX bytes, then decode. */
-int oci_config_load(int dirfd, const char *path, struct arena *a, struct oci_config *ret,
-	struct bh_error *err);
+int oci_config_load(
+	int dirfd, const char *path, struct arena *a, struct oci_config *ret, struct bh_error *err);
 /* Value of an annotation, or NULL. */
 const char *oci_annotation(const struct oci_config *config, const char *key);
 /* Capability number for "CAP_NAME", -EINVAL if unknown; and back (NULL if out of range). */
