@@ -3,8 +3,8 @@
 #define BULKHEAD_SANDBOX_CGROUP_H
 
 /*
- * The control groups of one container: cgroup v1, hybrid (v1 with an unused or partial v2 mount) and
- * v2, by the cgroup file system or through systemd. One interface, backends behind it.
+ * The control groups of one container: cgroup v1, hybrid (v1 with an unused or partial v2 mount)
+ * and v2, by the cgroup file system or through systemd. One interface, backends behind it.
  *
  * Joining: on v1 the single-threaded child writes "0" to each `tasks` file itself, which avoids the
  * RCU grace period that a write of a pid to cgroup.procs pays on an idle host; on v2 the child is
@@ -31,12 +31,14 @@ struct cgroup; /* opaque; heap */
 
 struct cgroup_request {
 	const char *id;
-	const char *path; /* linux.cgroupsPath; NULL: the default, /bulkhead/ID (systemd: derived) */
-	bool systemd;     /* path is slice:prefix:name, the unit is made by systemd over D-Bus */
-	bool rootless;    /* lack of permission is tolerated where no limit was asked for */
+	const char
+		*path; /* linux.cgroupsPath; NULL: the default, /bulkhead/ID (systemd: derived) */
+	bool systemd;  /* path is slice:prefix:name, the unit is made by systemd over D-Bus */
+	bool rootless; /* lack of permission is tolerated where no limit was asked for */
 	const struct oci_resources *resources;
-	uint32_t owner_uid, owner_gid; /* with delegate: who owns the v2 group's files (mapped root) */
-	bool delegate; /* a v2 group with a user namespace and a cgroup namespace is chowned */
+	uint32_t owner_uid,
+		owner_gid; /* with delegate: who owns the v2 group's files (mapped root) */
+	bool delegate;     /* a v2 group with a user namespace and a cgroup namespace is chowned */
 };
 
 /* Which kind of hierarchy the machine has, from /proc/self/mountinfo. */
@@ -56,7 +58,8 @@ int cgroup_clone_fd(const struct cgroup *cg);
 int cgroup_enter_self(const struct cgroup *cg, struct bh_error *err);
 /* Open what cgroup_enter_self() needs in a later process (exec), from saved state. sub: NULL, or a
  * path below the container's groups ("exec --cgroup"), one for all controllers. */
-int cgroup_open(const struct json *saved, const char *sub, struct cgroup **ret, struct bh_error *err);
+int cgroup_open(
+	const struct json *saved, const char *sub, struct cgroup **ret, struct bh_error *err);
 /* Write the paths as one JSON value, for the state file and hooks. */
 void cgroup_save(const struct cgroup *cg, struct json_writer *w);
 enum cgroup_mode cgroup_mode(const struct cgroup *cg);
@@ -64,7 +67,8 @@ enum cgroup_mode cgroup_mode(const struct cgroup *cg);
  * not joined. */
 const char *cgroup_path(const struct cgroup *cg, const char *controller);
 
-/* Change limits of a running container: only what resources sets. */
+/* Change limits of a running container: only what resources sets. On v1 this may join hierarchies
+ * the container was not in: the caller saves cg again. */
 int cgroup_update(struct cgroup *cg, const struct oci_resources *resources, struct bh_error *err);
 /* Freeze or thaw all processes; waits at most 2 s (-ETIMEDOUT). */
 int cgroup_freeze(struct cgroup *cg, bool frozen, struct bh_error *err);
@@ -73,7 +77,8 @@ int cgroup_is_frozen(struct cgroup *cg, bool *ret, struct bh_error *err);
  * SIGKILL, else repeated passes (frozen where that is possible), bounded. */
 int cgroup_signal_all(struct cgroup *cg, int sig, struct bh_error *err);
 /* Pids of all processes, in the caller's pid namespace; children groups included. */
-int cgroup_pids(struct cgroup *cg, struct arena *a, pid_t **ret, size_t *ret_count, struct bh_error *err);
+int cgroup_pids(
+	struct cgroup *cg, struct arena *a, pid_t **ret, size_t *ret_count, struct bh_error *err);
 /* Statistics in the shape of `runc events --stats` ("data" object). */
 int cgroup_stats(struct cgroup *cg, struct json_writer *w, struct bh_error *err);
 /* Wait for and report one OOM notification source: an fd that polls readable, see `runc events`. */
@@ -83,12 +88,13 @@ uint64_t cgroup_oom_kills(struct cgroup *cg);
 /* Kill what is left and remove the directories, children first; at most 5 s, then -EBUSY. */
 int cgroup_destroy(struct cgroup *cg, struct bh_error *err);
 
-/* For mounts of type "cgroup" in a v1 container: one entry per hierarchy the process is in. */
+/* For mounts of type "cgroup" in a v1 container: one entry per hierarchy the container has a group
+ * in. The others would show it the groups of everybody else. */
 struct cgroup_v1_mount {
-	const char *name;        /* directory below /sys/fs/cgroup, e.g. "memory", "systemd" */
-	const char *options;     /* mount data, e.g. "memory", "none,name=systemd" */
-	const char *host_mount;  /* where the host has it */
-	const char *path;        /* group of the container, below the mount; "/" if not joined */
+	const char *name;       /* directory below /sys/fs/cgroup, e.g. "memory", "systemd" */
+	const char *options;    /* mount data, e.g. "memory", "none,name=systemd" */
+	const char *host_mount; /* where the host has it */
+	const char *path;       /* group of the container, below the mount */
 };
 int cgroup_v1_mounts(const struct cgroup *cg, struct arena *a, struct cgroup_v1_mount **ret,
 	size_t *ret_count, struct bh_error *err);
