@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bin/oci/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "kernel/path.h"
+
+void launch_release(struct launch *l)
+{
+	/* Explicitly: the lock belongs to the open file, which a child may still share. */
+	if (l->container.dir_fd >= 0)
+		state_unlock(l->container.dir_fd);
+	sandbox_release(&l->sandbox);
+	container_close(&l->container);
+	buf_release(&l->config_text);
+	fd_closep(&l->console_socket);
+	fd_closep(&l->pidfd_socket);
+}
+
+/* The absolute path of the bundle, and its configuration. */
+static int read_bundle(struct oci *o, struct launch *l, struct bh_error *err)
+{
+	const char *path = options_value(&o->options, OPT_BUNDLE) ?: ".";
+	_cleanup_close_ int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char link[32], name[PATH_MAX];
+	const struct json *tree;
+	ssize_t n;
+	int r;
+
+	if (fd < 0)
+		return bh_fail_errno(err, -errno, "open bundle %s", path);
+	n = readlink(path_of_fd(fd, link), name, sizeof(name));
+	if (n < 0 || n == (ssize_t)sizeof(name))
+		return bh_fail_errno(
+			err, n < 0 ? -errno : -ENAMETOOLONG, "name of bundle %s", path);
+	l->container.state.bundle = arena_strndup(&o->arena, name, (size_t)n);
+	buf_init(&l->config_text, OCI_CONFIG_BYTES_MAX);
+	r = fd_read_file(fd, "config.json", &l->config_text);
+	if (r == -E2BIG)
+		return bh_fail(err, r, "config.json is larger than %u bytes", OCI_CONFIG_BYTES_MAX);
+	if (r < 0)
+		return bh_fail_errno(err, r, "read config.json of bundle %s", path);
+	r = json_parse(buf_str(&l->config_text), l->config_text.len, &o->arena, &tree, err);
+	if (r == 0)
+		r = oci_config_decode(tree, &o->arena, &l->container.config, err);
+	if (r < 0) {
+		(void)bh_wrap(err, "config.json");
+		return r;
+	}
+	for (size_t i = 0; i < l->container.config.warnings.count; i++)
+		log_write(&o->log, LOG_LEVEL_WARN, "config.json: %s",
+			l->container.config.warnings.items[i]);
+	return 0;
+}
+
+/* --console-socket and process.terminal must fit each other. */
+static int check_terminal(
+	const struct oci *o, const struct oci_config *config, bool detach, struct bh_error *err)
+{
+	bool terminal = config->has_process && config->process.terminal;
+	bool socket = options_value(&o->options, OPT_CONSOLE_SOCKET) != NULL;
+
+	if (detach && terminal && !socket)
+		return bh_fail(err, -EINVAL,
+			"cannot allocate tty if the runtime will detach without setting console "
+			"socket");
+	if (socket && (!detach || !terminal))
+		return bh_fail(err, -EINVAL,
+			"cannot use console socket if the runtime will not detach or allocate tty");
+	return 0;
+}
+
+static int connect_sockets(const struct oci *o, struct launch *l, struct bh_error *err)
+{
+	const char *console = options_value(&o->options, OPT_CONSOLE_SOCKET);
+	const char *pidfd = options_value(&o->options, OPT_PIDFD_SOCKET);
+	int r = console != NULL ? socket_connect(console, &l->console_socket, err) : 0;
+
+	if (r == 0 && pidfd != NULL)
+		r = socket_connect(pidfd, &l->pidfd_socket, err);
+	return r;
+}
+
+static int fill_state(struct oci *o, struct launch *l, struct bh_error *err)
+{
+	struct container *c = &l->container;
+	const struct oci_config *config = &c->config;
+	char now[40];
+
+	state_timestamp(now);
+	c->state.version = config->version;
+	c->state.id = c->id;
+	c->state.created = arena_strdup(&o->arena, now);
+	c->state.owner = geteuid();
+	c->state.systemd_cgroup = o->systemd_cgroup;
+	c->state.rootless = o->rootless;
+	c->state.annotations = config->annotations;
+	c->state.annotation_count = config->annotation_count;
+	if (config->root_path[0] == '/')
+		c->state.rootfs = config->root_path;
+	else
+		c->state.rootfs =
+			arena_printf(&o->arena, "%s/%s", c->state.bundle, config->root_path);
+	if (c->state.created == NULL || c->state.rootfs == NULL || c->state.bundle == NULL)
+		return bh_fail_errno(err, -ENOMEM, "state of container %s", c->id);
+	return 0;
+}
+
+static int make_state(struct oci *o, struct launch *l, struct bh_error *err)
+{
+	struct container *c = &l->container;
+	_cleanup_close_ int fd = -EBADF;
+	int r = state_root_open(o->root, true, &c->root_fd, err);
+
+	if (r == 0)
+		r = state_create(c->root_fd, c->id, &c->dir_fd, err);
+	if (r < 0)
+		return r;
+	l->have_state = true;
+	fd = openat(c->dir_fd, "config.json", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	r = fd < 0 ? -errno : fd_write_all(fd, l->config_text.data, l->config_text.len);
+	if (r < 0)
+		return bh_fail_errno(err, r, "save config.json");
+	buf_release(&l->config_text);
+	return 0;
+}
+
+int launch_prepare(struct oci *o, struct launch *l, bool detach, struct bh_error *err)
+{
+	int r;
+
+	l->container.id = o->options.args[0];
+	r = state_id_check(l->container.id, err);
+	if (r == 0)
+		r = read_bundle(o, l, err);
+	if (r == 0)
+		r = check_terminal(o, &l->container.config, detach, err);
+	if (r == 0)
+		r = fill_state(o, l, err);
+	if (r == 0)
+		r = connect_sockets(o, l, err);
+	if (r == 0)
+		r = make_state(o, l, err);
+	return r;
+}
+
+/* Called by sandbox_create() as it goes: what a crash would leave is on record before it exists. */
+static int on_progress(void *data, pid_t pid, const struct cgroup *cg, struct bh_error *err)
+{
+	struct container *c = data;
+
+	c->state.pid = pid;
+	c->state.start_time = pid > 0 ? sandbox_start_time(pid) : 0;
+	return state_save(c->dir_fd, &c->state, cg, err);
+}
+
+/* Tell the callers of create and run about the process. */
+static int announce(const struct oci *o, struct launch *l, struct bh_error *err)
+{
+	const char *pid_file = options_value(&o->options, OPT_PID_FILE);
+	int r = 0;
+
+	if (l->pidfd_socket >= 0)
+		r = socket_send_fd(l->pidfd_socket, l->sandbox.pidfd, "pidfd", err);
+	if (r == 0 && pid_file != NULL)
+		r = pid_file_write(pid_file, l->sandbox.pid, err);
+	return r;
+}
+
+int launch_create(struct oci *o, struct launch *l, bool startable, struct bh_error *err)
+{
+	struct container *c = &l->container;
+	struct sandbox_request request = {
+		.id = c->id,
+		.bundle = c->state.bundle,
+		.config = &c->config,
+		.state_dirfd = startable ? c->dir_fd : -EBADF,
+		.stdio = {-EBADF, -EBADF, -EBADF},
+		.console_socket = l->console_socket,
+		.preserve_fds = o->preserve_fds,
+		.extra_listen_fds = (int)o->listen_fds,
+		.no_pivot = options_flag(&o->options, OPT_NO_PIVOT),
+		.no_new_keyring = options_flag(&o->options, OPT_NO_NEW_KEYRING),
+		.systemd_cgroup = o->systemd_cgroup,
+		.rootless = o->rootless,
+		.root_fd = -EBADF,
+		.on_progress = on_progress,
+		.on_progress_data = c,
+		.log = &o->log,
+	};
+	int r = sandbox_create(&request, &l->sandbox, err);
+
+	if (r < 0)
+		return r;
+	c->cgroup = TAKE_PTR(l->sandbox.cgroup);
+	return announce(o, l, err);
+}
+
+void launch_undo(struct oci *o, struct launch *l)
+{
+	struct container *c = &l->container;
+	struct bh_error ignored = BH_ERROR_INIT;
+	int r;
+
+	if (!l->have_state)
+		return;
+	if (l->sandbox.pid <= 0)
+		r = state_remove(c->root_fd, c->dir_fd, c->id, &ignored);
+	else
+		r = container_destroy(o, c, &ignored);
+	if (r < 0)
+		log_write(&o->log, LOG_LEVEL_WARN, "undo: %s", bh_error_text(&ignored, r));
+}
