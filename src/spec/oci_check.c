@@ -81,17 +81,6 @@ static enum oci_namespace sysctl_namespace(const char *dots)
 	return OCI_NS_COUNT;
 }
 
-static const char *const namespace_words[OCI_NS_COUNT] = {
-	[OCI_NS_USER] = "user",
-	[OCI_NS_MOUNT] = "mount",
-	[OCI_NS_PID] = "pid",
-	[OCI_NS_NETWORK] = "network",
-	[OCI_NS_IPC] = "ipc",
-	[OCI_NS_UTS] = "uts",
-	[OCI_NS_CGROUP] = "cgroup",
-	[OCI_NS_TIME] = "time",
-};
-
 static int check_sysctl(struct oci_decoder *d, const struct json *node, const struct oci_config *c)
 {
 	char dots[SYSCTL_NAME_MAX + 1];
@@ -105,7 +94,8 @@ static int check_sysctl(struct oci_decoder *d, const struct json *node, const st
 			d, node, -EINVAL, "is not in a namespace: it would change the host");
 	if (!has(c, kind))
 		return oci_refuse(d, node, -EINVAL,
-			"would change the host: it needs a %s namespace", namespace_words[kind]);
+			"would change the host: it needs a %s namespace",
+			oci_name_of(&oci_names_namespace, kind));
 	if (strcmp(dots, "kernel.hostname") == 0 && c->hostname != NULL)
 		return oci_refuse(d, node, -EINVAL, "contradicts /hostname");
 	if (strcmp(dots, "kernel.domainname") == 0 && c->domainname != NULL)

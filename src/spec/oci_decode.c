@@ -104,19 +104,20 @@ int oci_integer(
 	return 0;
 }
 
-int oci_by_name(struct oci_decoder *d, const struct json *node, const struct oci_name *names,
-	size_t count, const char *what, uint64_t *ret)
+int oci_by_name(struct oci_decoder *d, const struct json *node, const struct oci_names *names,
+	uint64_t *ret)
 {
 	int e = oci_expect(d, node, JSON_STRING);
 
 	if (e < 0)
 		return e;
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(names[i].name, node->string.data) == 0) {
-			*ret = names[i].value;
+	for (size_t i = 0; i < names->count; i++)
+		if (strcmp(names->items[i].name, node->string.data) == 0) {
+			*ret = names->items[i].value;
 			return 0;
 		}
-	return oci_refuse(d, node, -EINVAL, "\"%.64s\" is not a known %s", node->string.data, what);
+	return oci_refuse(
+		d, node, -EINVAL, "\"%.64s\" is not a known %s", node->string.data, names->what);
 }
 
 static size_t count_present(const struct json *node)

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "spec/oci.h"
+#include "spec/oci_names.h"
 
 /* Most elements of any list in a document, where no smaller limit is stated. */
 #define OCI_LIST_MAX 65536u
@@ -121,14 +122,9 @@ int oci_expect(struct oci_decoder *d, const struct json *node, enum json_type ty
 int oci_integer(
 	struct oci_decoder *d, const struct json *node, int64_t low, int64_t high, int64_t *ret);
 
-/* Name tables. */
-struct oci_name {
-	const char *name;
-	uint64_t value;
-};
 /* Value of the string node in names; refused with "is not a known WHAT". */
-int oci_by_name(struct oci_decoder *d, const struct json *node, const struct oci_name *names,
-	size_t count, const char *what, uint64_t *ret);
+int oci_by_name(struct oci_decoder *d, const struct json *node, const struct oci_names *names,
+	uint64_t *ret);
 
 /* Value decoders; the comment names the target's type. */
 oci_decode_fn oci_decode_bool;          /* bool */

@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <sys/personality.h>
 #include <sys/stat.h>
 
 #include "base/mem.h"
@@ -18,19 +16,6 @@
 
 /* ---- namespaces ---- */
 
-static const struct oci_name namespace_names[] = {
-	{"user", OCI_NS_USER},
-	{"mount", OCI_NS_MOUNT},
-	{"pid", OCI_NS_PID},
-	{"network", OCI_NS_NETWORK},
-	{"ipc", OCI_NS_IPC},
-	{"uts", OCI_NS_UTS},
-	{"cgroup", OCI_NS_CGROUP},
-	{"time", OCI_NS_TIME},
-};
-
-_Static_assert(ARRAY_SIZE(namespace_names) == OCI_NS_COUNT, "one name per namespace");
-
 struct namespace_entry {
 	enum oci_namespace kind;
 	const char *path;
@@ -39,8 +24,7 @@ struct namespace_entry {
 static int decode_namespace_type(struct oci_decoder *d, const struct json *node, void *target)
 {
 	uint64_t v;
-	int e = oci_by_name(
-		d, node, namespace_names, ARRAY_SIZE(namespace_names), "namespace type", &v);
+	int e = oci_by_name(d, node, &oci_names_namespace, &v);
 
 	if (e == 0)
 		*(enum oci_namespace *)target = (enum oci_namespace)v;
@@ -82,7 +66,7 @@ static int decode_namespaces(struct oci_decoder *d, const struct json *node, voi
 		if (ns->mode != OCI_NS_HOST)
 			return oci_refuse(d, it, -EINVAL,
 				"the namespace type \"%s\" is listed more than once",
-				namespace_names[entry.kind].name);
+				oci_name_of(&oci_names_namespace, entry.kind));
 		ns->mode = entry.path != NULL ? OCI_NS_JOIN : OCI_NS_NEW;
 		ns->path = entry.path;
 	}
@@ -280,17 +264,6 @@ static const struct oci_object device_object = {.fields = device_fields,
 
 /* ---- single values ---- */
 
-static const struct oci_name propagation_names[] = {
-	{"private", MS_PRIVATE},
-	{"shared", MS_SHARED},
-	{"slave", MS_SLAVE},
-	{"unbindable", MS_UNBINDABLE},
-	{"rprivate", MS_PRIVATE | MS_REC},
-	{"rshared", MS_SHARED | MS_REC},
-	{"rslave", MS_SLAVE | MS_REC},
-	{"runbindable", MS_UNBINDABLE | MS_REC},
-};
-
 static int decode_propagation(struct oci_decoder *d, const struct json *node, void *target)
 {
 	uint64_t v;
@@ -298,8 +271,7 @@ static int decode_propagation(struct oci_decoder *d, const struct json *node, vo
 
 	if (json_string(node) != NULL && node->string.len == 0)
 		return 0;
-	e = oci_by_name(
-		d, node, propagation_names, ARRAY_SIZE(propagation_names), "propagation", &v);
+	e = oci_by_name(d, node, &oci_names_propagation, &v);
 	if (e == 0)
 		*(unsigned long *)target = (unsigned long)v;
 	return e;
@@ -334,16 +306,10 @@ static int decode_label(struct oci_decoder *d, const struct json *node, void *ta
 	return e;
 }
 
-static const struct oci_name domain_names[] = {
-	{"LINUX", PER_LINUX},
-	{"LINUX32", PER_LINUX32},
-};
-
 static int decode_domain(struct oci_decoder *d, const struct json *node, void *target)
 {
 	uint64_t v;
-	int e = oci_by_name(
-		d, node, domain_names, ARRAY_SIZE(domain_names), "execution domain", &v);
+	int e = oci_by_name(d, node, &oci_names_domain, &v);
 
 	if (e == 0)
 		*(unsigned long *)target = (unsigned long)v;

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "spec/oci_decode.h"
 #include "spec/oci_mounts.h"
+#include "spec/oci_write_parts.h"
 
 /* The kernel copies one page of options, mount(2). */
 #define DATA_MAX 4095u
@@ -301,3 +302,49 @@ const struct oci_object oci_object_mount = {.fields = mount_fields,
 	.count = ARRAY_SIZE(mount_fields),
 	.size = sizeof(struct oci_mount),
 	.check = check_mount};
+
+/* ---- writing ---- */
+
+static bool option_holds(const struct oci_mount *m, const struct option *o)
+{
+	switch (o->kind) {
+	case SET:
+		return (m->flags & o->value) != 0;
+	case CLEAR:
+		return (m->flags_clear & o->value) != 0;
+	case PROPAGATION:
+		return m->propagation == o->value;
+	case BIND:
+		return m->is_bind && !m->recursive_bind;
+	case RBIND:
+		return m->recursive_bind;
+	case COPY_UP:
+		return m->copy_up;
+	case COPY_SYMLINK:
+		return m->copy_symlink;
+	case IDMAP:
+		return m->idmap && !m->idmap_recursive;
+	case RIDMAP:
+		return m->idmap_recursive;
+	case REC_SET:
+		if ((o->value & ~(unsigned long)MOUNT_ATTR__ATIME) == 0)
+			return (m->recursive_clear & MOUNT_ATTR__ATIME) != 0 &&
+			       (m->recursive_set & MOUNT_ATTR__ATIME) == o->value;
+		return (m->recursive_set & o->value) != 0;
+	case REC_CLEAR:
+		return o->value != MOUNT_ATTR__ATIME && (m->recursive_clear & o->value) != 0;
+	}
+	return false;
+}
+
+void oci_write_mount_options(struct json_writer *w, const struct oci_mount *m)
+{
+	json_key(w, "options");
+	json_begin_array(w);
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		if (option_holds(m, &options[i]))
+			json_put_string(w, options[i].name);
+	for (size_t i = 0; i < m->data.count; i++)
+		json_put_string(w, m->data.items[i]);
+	json_end_array(w);
+}

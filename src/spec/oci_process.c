@@ -3,14 +3,9 @@
 #include <errno.h>
 #include <linux/sched.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/mem.h"
 #include "spec/oci_decode.h"
-
-#define IOPRIO_CLASS_RT   1
-#define IOPRIO_CLASS_BE   2
-#define IOPRIO_CLASS_IDLE 3
 
 /* ---- user ---- */
 
@@ -116,31 +111,11 @@ static const struct oci_object capability_object = {.fields = capability_fields,
 
 /* ---- rlimits ---- */
 
-static const struct oci_name rlimit_names[] = {
-	{"RLIMIT_AS", RLIMIT_AS},
-	{"RLIMIT_CORE", RLIMIT_CORE},
-	{"RLIMIT_CPU", RLIMIT_CPU},
-	{"RLIMIT_DATA", RLIMIT_DATA},
-	{"RLIMIT_FSIZE", RLIMIT_FSIZE},
-	{"RLIMIT_LOCKS", RLIMIT_LOCKS},
-	{"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK},
-	{"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE},
-	{"RLIMIT_NICE", RLIMIT_NICE},
-	{"RLIMIT_NOFILE", RLIMIT_NOFILE},
-	{"RLIMIT_NPROC", RLIMIT_NPROC},
-	{"RLIMIT_RSS", RLIMIT_RSS},
-	{"RLIMIT_RTPRIO", RLIMIT_RTPRIO},
-	{"RLIMIT_RTTIME", RLIMIT_RTTIME},
-	{"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
-	{"RLIMIT_STACK", RLIMIT_STACK},
-};
-
 static int decode_rlimit_type(struct oci_decoder *d, const struct json *node, void *target)
 {
 	struct oci_rlimit *limit = target;
 	uint64_t resource;
-	int e = oci_by_name(
-		d, node, rlimit_names, ARRAY_SIZE(rlimit_names), "resource limit", &resource);
+	int e = oci_by_name(d, node, &oci_names_rlimit, &resource);
 
 	if (e < 0)
 		return e;
@@ -171,23 +146,6 @@ static const struct oci_object rlimit_object = {.fields = rlimit_fields,
 
 /* ---- scheduling ---- */
 
-static const struct oci_name policy_names[] = {
-	{"SCHED_OTHER", SCHED_NORMAL},
-	{"SCHED_FIFO", SCHED_FIFO},
-	{"SCHED_RR", SCHED_RR},
-	{"SCHED_BATCH", SCHED_BATCH},
-	{"SCHED_IDLE", SCHED_IDLE},
-	{"SCHED_DEADLINE", SCHED_DEADLINE},
-};
-
-static const struct oci_name scheduler_flag_names[] = {
-	{"SCHED_FLAG_RESET_ON_FORK", SCHED_FLAG_RESET_ON_FORK},
-	{"SCHED_FLAG_RECLAIM", SCHED_FLAG_RECLAIM},
-	{"SCHED_FLAG_DL_OVERRUN", SCHED_FLAG_DL_OVERRUN},
-	{"SCHED_FLAG_KEEP_POLICY", SCHED_FLAG_KEEP_POLICY},
-	{"SCHED_FLAG_KEEP_PARAMS", SCHED_FLAG_KEEP_PARAMS},
-};
-
 static int decode_policy(struct oci_decoder *d, const struct json *node, void *target)
 {
 	uint64_t v;
@@ -197,7 +155,7 @@ static int decode_policy(struct oci_decoder *d, const struct json *node, void *t
 		return e;
 	if (strcmp(node->string.data, "SCHED_ISO") == 0)
 		return oci_refuse(d, node, -ENOTSUP, "SCHED_ISO is reserved, no kernel has it");
-	e = oci_by_name(d, node, policy_names, ARRAY_SIZE(policy_names), "scheduling policy", &v);
+	e = oci_by_name(d, node, &oci_names_policy, &v);
 	if (e == 0)
 		*(uint32_t *)target = (uint32_t)v;
 	return e;
@@ -217,8 +175,7 @@ static int decode_scheduler_flags(struct oci_decoder *d, const struct json *node
 			return oci_refuse(d, it, -ENOTSUP,
 				"is not supported: no property gives the clamp's value; use the "
 				"cgroup files cpu.uclamp.min and max in unified");
-		e = oci_by_name(d, it, scheduler_flag_names, ARRAY_SIZE(scheduler_flag_names),
-			"scheduler flag", &one);
+		e = oci_by_name(d, it, &oci_names_scheduler_flag, &one);
 		if (e < 0)
 			return e;
 		all |= one;
@@ -264,16 +221,10 @@ static const struct oci_object scheduler_object = {.fields = scheduler_fields,
 	.count = ARRAY_SIZE(scheduler_fields),
 	.check = check_scheduler};
 
-static const struct oci_name io_class_names[] = {
-	{"IOPRIO_CLASS_RT", IOPRIO_CLASS_RT},
-	{"IOPRIO_CLASS_BE", IOPRIO_CLASS_BE},
-	{"IOPRIO_CLASS_IDLE", IOPRIO_CLASS_IDLE},
-};
-
 static int decode_io_class(struct oci_decoder *d, const struct json *node, void *target)
 {
 	uint64_t v;
-	int e = oci_by_name(d, node, io_class_names, ARRAY_SIZE(io_class_names), "I/O class", &v);
+	int e = oci_by_name(d, node, &oci_names_io_class, &v);
 
 	if (e == 0)
 		*(int *)target = (int)v;

@@ -20,67 +20,12 @@
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
 #endif
 
-static const struct oci_name action_names[] = {
-	{"SCMP_ACT_KILL", SECCOMP_RET_KILL_THREAD},
-	{"SCMP_ACT_KILL_THREAD", SECCOMP_RET_KILL_THREAD},
-	{"SCMP_ACT_KILL_PROCESS", SECCOMP_RET_KILL_PROCESS},
-	{"SCMP_ACT_TRAP", SECCOMP_RET_TRAP},
-	{"SCMP_ACT_ERRNO", SECCOMP_RET_ERRNO},
-	{"SCMP_ACT_TRACE", SECCOMP_RET_TRACE},
-	{"SCMP_ACT_ALLOW", SECCOMP_RET_ALLOW},
-	{"SCMP_ACT_LOG", SECCOMP_RET_LOG},
-	{"SCMP_ACT_NOTIFY", SECCOMP_RET_USER_NOTIF},
-};
-
-static const struct oci_name flag_names[] = {
-	{"SECCOMP_FILTER_FLAG_TSYNC", SECCOMP_FILTER_FLAG_TSYNC},
-	{"SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG},
-	{"SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW},
-	{"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV},
-};
-
-static const struct oci_name operator_names[] = {
-	{"SCMP_CMP_NE", OCI_SECCOMP_NE},
-	{"SCMP_CMP_LT", OCI_SECCOMP_LT},
-	{"SCMP_CMP_LE", OCI_SECCOMP_LE},
-	{"SCMP_CMP_EQ", OCI_SECCOMP_EQ},
-	{"SCMP_CMP_GE", OCI_SECCOMP_GE},
-	{"SCMP_CMP_GT", OCI_SECCOMP_GT},
-	{"SCMP_CMP_MASKED_EQ", OCI_SECCOMP_MASKED_EQ},
-};
-
-static const struct oci_name arch_names[] = {
-	{"SCMP_ARCH_X86", 0},
-	{"SCMP_ARCH_X86_64", 0},
-	{"SCMP_ARCH_X32", 0},
-	{"SCMP_ARCH_ARM", 0},
-	{"SCMP_ARCH_AARCH64", 0},
-	{"SCMP_ARCH_LOONGARCH64", 0},
-	{"SCMP_ARCH_M68K", 0},
-	{"SCMP_ARCH_MIPS", 0},
-	{"SCMP_ARCH_MIPS64", 0},
-	{"SCMP_ARCH_MIPS64N32", 0},
-	{"SCMP_ARCH_MIPSEL", 0},
-	{"SCMP_ARCH_MIPSEL64", 0},
-	{"SCMP_ARCH_MIPSEL64N32", 0},
-	{"SCMP_ARCH_PPC", 0},
-	{"SCMP_ARCH_PPC64", 0},
-	{"SCMP_ARCH_PPC64LE", 0},
-	{"SCMP_ARCH_S390", 0},
-	{"SCMP_ARCH_S390X", 0},
-	{"SCMP_ARCH_SH", 0},
-	{"SCMP_ARCH_SHEB", 0},
-	{"SCMP_ARCH_PARISC", 0},
-	{"SCMP_ARCH_PARISC64", 0},
-	{"SCMP_ARCH_RISCV64", 0},
-};
-
 /* ---- actions ---- */
 
 static int decode_action(struct oci_decoder *d, const struct json *node, void *target)
 {
 	uint64_t v;
-	int e = oci_by_name(d, node, action_names, ARRAY_SIZE(action_names), "seccomp action", &v);
+	int e = oci_by_name(d, node, &oci_names_action, &v);
 
 	if (e == 0)
 		*(uint32_t *)target = (uint32_t)v;
@@ -133,7 +78,7 @@ static int decode_index(struct oci_decoder *d, const struct json *node, void *ta
 static int decode_operator(struct oci_decoder *d, const struct json *node, void *target)
 {
 	uint64_t v;
-	int e = oci_by_name(d, node, operator_names, ARRAY_SIZE(operator_names), "operator", &v);
+	int e = oci_by_name(d, node, &oci_names_operator, &v);
 
 	if (e == 0)
 		*(enum oci_seccomp_operator *)target = (enum oci_seccomp_operator)v;
@@ -197,7 +142,7 @@ static int decode_architectures(struct oci_decoder *d, const struct json *node, 
 	if (e < 0)
 		return e;
 	json_each (it, node) {
-		e = oci_by_name(d, it, arch_names, ARRAY_SIZE(arch_names), "architecture", &unused);
+		e = oci_by_name(d, it, &oci_names_arch, &unused);
 		if (e < 0)
 			return e;
 	}
@@ -213,7 +158,7 @@ static int decode_flags(struct oci_decoder *d, const struct json *node, void *ta
 	if (e < 0)
 		return e;
 	json_each (it, node) {
-		e = oci_by_name(d, it, flag_names, ARRAY_SIZE(flag_names), "seccomp flag", &one);
+		e = oci_by_name(d, it, &oci_names_seccomp_flag, &one);
 		if (e < 0)
 			return e;
 		flags |= (unsigned int)one;

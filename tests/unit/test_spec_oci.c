@@ -165,6 +165,43 @@ TEST(linux_fields)
 	CHECK_STR(c.mount_label, "m");
 }
 
+TEST(mount_options)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct oci_config c;
+	const struct oci_mount *m;
+
+	decode_config(&a,
+		"'mounts':[{'destination':'a','source':'s','type':'none','options':['rbind','ro','"
+		"rw',"
+		"'nosuid','rslave','rslave','']},{'destination':'/b','source':'s','type':'bind',"
+		"'options':['rro','rnosuid','rsuid','rnoatime','rstrictatime','copy-symlink']},"
+		"{'destination':'/"
+		"c','source':'s','options':['bind','ratime'],'uidMappings':" USER_MAP
+		",'gidMappings':" USER_MAP "},{'destination':'/d','type':'tmpfs','options':["
+		"'defaults','tmpcopyup','size=1','nosymfollow']}]",
+		&c, 1, NULL);
+	m = c.mounts;
+	CHECK_STR(c.warnings.items[0],
+		"/mounts/0/destination: a relative destination is deprecated, taken as \"/a\"");
+	CHECK_STR(m[0].destination, "/a");
+	CHECK(m[0].is_bind && m[0].recursive_bind);
+	CHECK_INT(m[0].flags, MS_NOSUID);
+	CHECK_INT(m[0].flags_clear, MS_RDONLY);
+	CHECK_INT(m[0].propagation, MS_SLAVE | MS_REC);
+	CHECK_INT(m[0].data.count, 0);
+	CHECK(m[1].is_bind && !m[1].recursive_bind && m[1].copy_symlink);
+	CHECK_INT(m[1].recursive_set, MOUNT_ATTR_RDONLY | MOUNT_ATTR_STRICTATIME);
+	CHECK_INT(m[1].recursive_clear, MOUNT_ATTR_NOSUID | MOUNT_ATTR__ATIME);
+	CHECK(m[2].idmap && !m[2].idmap_recursive && m[2].uid_maps.count == 1);
+	CHECK_INT(m[2].recursive_set, 0);
+	CHECK_INT(m[2].recursive_clear, MOUNT_ATTR__ATIME);
+	CHECK(m[3].copy_up && !m[3].is_bind);
+	CHECK_INT(m[3].flags, 256);
+	CHECK_STR(m[3].data.items[0], "size=1");
+	CHECK(m[3].data.items[1] == NULL);
+}
+
 TEST(resources_fields)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
