@@ -103,7 +103,7 @@ static void link_controllers(int dir, const char *name)
 		if (n > 0 && n < sizeof(one)) {
 			memcpy(one, p, n);
 			one[n] = '\0';
-			(void)symlinkat(name, dir, one);
+			(void)!symlinkat(name, dir, one);
 		}
 		p += n + (p[n] == ',');
 	}

@@ -7,9 +7,10 @@
  * single-threaded. A container is created (all namespaces, mounts, cgroups made; process 1 waits),
  * started (process 1 executes the user's program), and later cleaned up from its saved state.
  *
- * Process 1 waits on a unix socket. With `state_dirfd` it is a listening socket named "start" in
- * that directory, and any later process may start the container with sandbox_start(); without, the
- * other end is returned in `control`.
+ * Process 1 waits at a gate (gate.h). With `state_dirfd` it is a pair of fifos in that directory,
+ * "start" and "result", there for as long as the container is in the created state, and any later
+ * process may start the container with sandbox_start(); without, the other end of a socket is
+ * returned in `control`.
  */
 
 #include <stdbool.h>
@@ -24,7 +25,7 @@ struct sandbox_request {
 	const char *id;
 	const char *bundle; /* absolute path; also the runtime's view for hooks */
 	const struct oci_config *config;
-	int state_dirfd;    /* -EBADF: no start socket, use control */
+	int state_dirfd;    /* -EBADF: no fifos, use control */
 	int stdio[3];       /* become 0, 1, 2 of process 1; -EBADF: inherit the caller's */
 	int console_socket; /* process.terminal: connected unix socket that gets the pty master by
 	                       SCM_RIGHTS; -EBADF: the master is returned in `console` */
@@ -35,7 +36,6 @@ struct sandbox_request {
 	bool rootless; /* caller is not root of the initial user namespace */
 	int root_fd;   /* a root file system prepared by the caller: a detached or attached mount
 	                  (open_tree(2) descriptor) used in place of root.path; -EBADF: use the path */
-	int extra_listen_fds; /* LISTEN_FDS passed on: descriptors 3.., 0 if none */
 	/* Write-ahead of what a crash would leave: called once the groups exist (pid 0) and again right
 	 * after the clone, before the child proceeds. A negative return aborts the creation. cg is
 	 * borrowed; NULL: none. on_progress may be NULL. */
@@ -67,6 +67,7 @@ int sandbox_start(int state_dirfd, int control, struct bh_error *err);
 void sandbox_release(struct sandbox *sb);
 
 struct sandbox_exec_request {
+	const char *id, *bundle; /* of the container, for the state given to a seccomp agent */
 	pid_t init_pid; /* process 1 of the container: its namespaces are joined */
 	int init_pidfd;
 	const struct oci_config *config; /* the container's, for seccomp, labels and what process lacks */
