@@ -34,7 +34,6 @@ struct daemon_config {
 	const struct daemon_id_range *id_ranges;
 	size_t id_range_count;     /* 0: the documented default block */
 	struct oci_strings labels; /* "key=value", shown by `docker info` */
-	int64_t shutdown_timeout;
 	uint64_t default_shm_size; /* 0: 64 MiB */
 	const struct docker_ulimit *ulimits;
 	size_t ulimit_count;

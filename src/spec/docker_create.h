@@ -112,7 +112,6 @@ struct docker_host_config {
 	int oom_score_adj;
 	bool ipc_none;    /* IpcMode "none": no /dev/shm */
 	bool userns_host; /* UsernsMode "host" */
-	bool init;        /* an init process reaps */
 	enum docker_isolation isolation;
 	enum docker_network network;
 	const char *cgroup_parent; /* NULL: the engine's */
@@ -144,7 +143,8 @@ struct docker_key_info {
 	bool supported;
 	const char *remark; /* refusal text, or NULL */
 };
-const struct docker_key_info *docker_host_config_keys(size_t *ret_count);
+size_t docker_host_config_key_count(void);
+void docker_host_config_key(size_t index, struct docker_key_info *ret);
 
 /* A container name as Docker allows it: [a-zA-Z0-9][a-zA-Z0-9_.-]+, at most 253 bytes. */
 bool docker_name_valid(const char *name);

@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/event.h"
 #include "spec/oci.h"
 
 #define DOCKER_FILTERS_MAX 64 /* different names */
@@ -37,6 +38,6 @@ bool docker_filters_match(
 	const struct docker_filters *filters, const char *name, const char *value);
 /* Every "key" or "key=value" of the filter holds for the labels (pairs). */
 bool docker_filters_match_labels(const struct docker_filters *filters, const char *name,
-	const struct oci_pair *labels, size_t label_count);
+	const struct event_attribute *labels, size_t label_count);
 
 #endif

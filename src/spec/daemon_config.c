@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "spec/daemon_config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "spec/docker_host.h"
+#include "spec/docker_read.h"
+
+#define ID_RANGES_MAX 64u
+#define ID_BLOCK      65536u
+
+static int read_path(struct docker_reader *r, const struct json *node, void *target)
+{
+	const char **out = target;
+	int code = docker_read_string(r, node, out);
+
+	if (code == 0 && *out != NULL && (*out)[0] != '/')
+		return docker_refuse(r, -EINVAL, "\"%.200s\" is not an absolute path", *out);
+	return code;
+}
+
+static int read_log_level(struct docker_reader *r, const struct json *node, void *target)
+{
+	struct daemon_config *c = target;
+	const char *text = NULL;
+	int code = docker_read_string(r, node, &text);
+
+	if (code < 0)
+		return code;
+	if (text == NULL || log_level_parse(text, &c->log_level) < 0)
+		return docker_refuse(r, -EINVAL,
+			"\"%.64s\" is not a log level (debug, info, warn, error)",
+			text != NULL ? text : "");
+	c->has_log_level = true;
+	return 0;
+}
+
+static int set_exec_opt(struct docker_reader *r, struct daemon_config *c, const char *text)
+{
+	if (strcmp(text, "isolation=process") == 0) {
+		c->isolation = DOCKER_ISOLATION_PROCESS;
+		return 0;
+	}
+	if (strcmp(text, "isolation=hyperv") == 0) {
+		c->isolation = DOCKER_ISOLATION_HYPERV;
+		return 0;
+	}
+	if (strcmp(text, "native.cgroupdriver=cgroupfs") == 0)
+		return 0;
+	if (strncmp(text, "native.cgroupdriver=", 20) == 0)
+		return docker_refuse(r, -ENOTSUP,
+			"exec option \"%.100s\" is not supported by this build yet (use "
+			"native.cgroupdriver=cgroupfs)",
+			text);
+	return docker_refuse(r, -EINVAL,
+		"unknown exec option \"%.100s\" (isolation=process, isolation=hyperv, "
+		"native.cgroupdriver=cgroupfs)",
+		text);
+}
+
+static int read_exec_opts(struct docker_reader *r, const struct json *node, void *target)
+{
+	struct oci_strings list;
+	int code = docker_read_strings(r, node, &list);
+
+	for (size_t i = 0; code == 0 && i < list.count; i++)
+		code = set_exec_opt(r, target, list.items[i]);
+	return code;
+}
+
+static int read_log_driver(struct docker_reader *r, const struct json *node, void *target)
+{
+	const char **out = target;
+	int code = docker_read_string(r, node, out);
+
+	if (code == 0 && *out != NULL && strcmp(*out, "json-file") != 0 &&
+		strcmp(*out, "none") != 0)
+		return docker_refuse(r, -ENOTSUP,
+			"log driver \"%.64s\" is not supported by this build yet (use json-file or "
+			"none)",
+			*out);
+	return code;
+}
+
+static int read_log_opts(struct docker_reader *r, const struct json *node, void *target)
+{
+	struct docker_pairs pairs;
+	int code = docker_read_pairs(r, node, &pairs);
+
+	for (size_t i = 0; code == 0 && i < pairs.count; i++)
+		code = docker_read_log_option(r, pairs.items[i].key, pairs.items[i].value, target);
+	return code;
+}
+
+static int read_range(struct docker_reader *r, const struct json *node, struct daemon_id_range *ret)
+{
+	struct {
+		uint64_t first, count;
+	} spec = {0};
+	static const struct docker_key keys[] = {
+		{"first", docker_read_uint, 0, NULL, NULL},
+		{"count", docker_read_uint, sizeof(uint64_t), NULL, NULL},
+	};
+	int code = docker_read_object(r, node, keys, ARRAY_SIZE(keys), true, &spec);
+
+	if (code < 0)
+		return code;
+	if (spec.first < ID_BLOCK || spec.count < ID_BLOCK || spec.count % ID_BLOCK != 0 ||
+		spec.first + spec.count > UINT32_MAX)
+		return docker_refuse(r, -EINVAL,
+			"an id range needs \"first\" from 65536 on and a \"count\" that is a "
+			"multiple "
+			"of 65536, together below 4294967295");
+	*ret = (struct daemon_id_range){(uint32_t)spec.first, (uint32_t)spec.count};
+	return 0;
+}
+
+static int check_overlap(
+	struct docker_reader *r, const struct daemon_id_range *ranges, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < i; j++)
+			if (ranges[i].first < ranges[j].first + ranges[j].count &&
+				ranges[j].first < ranges[i].first + ranges[i].count)
+				return docker_refuse(r, -EINVAL,
+					"id ranges from %u and from %u overlap", ranges[j].first,
+					ranges[i].first);
+	return 0;
+}
+
+static int read_id_ranges(struct docker_reader *r, const struct json *node, void *target)
+{
+	struct daemon_config *c = target;
+	struct daemon_id_range *items;
+	size_t n = 0;
+	int code;
+
+	if (node->type != JSON_ARRAY || node->children.count > ID_RANGES_MAX)
+		return docker_refuse(r, -EINVAL,
+			"is not a list of at most %u ranges {\"first\": N, \"count\": N}",
+			ID_RANGES_MAX);
+	items = arena_calloc(r->a, node->children.count + 1, sizeof(*items));
+	if (items == NULL)
+		return bh_fail(r->err, -ENOMEM, "the document is too large");
+	json_each (child, node) {
+		code = read_range(r, child, &items[n++]);
+		if (code < 0)
+			return code;
+	}
+	c->id_ranges = items;
+	c->id_range_count = n;
+	return check_overlap(r, items, n);
+}
+
+static int read_hosts(struct docker_reader *r, const struct json *node, void *target)
+{
+	struct oci_strings *hosts = target;
+	int code = docker_read_strings(r, node, hosts);
+
+	if (code == 0 && hosts->count > 8)
+		return docker_refuse(r, -EINVAL, "more than 8 hosts");
+	return code;
+}
+
+static int read_live_restore(struct docker_reader *r, const struct json *node, void *target)
+{
+	bool on = true;
+	int code = docker_read_bool(r, node, &on);
+
+	(void)target;
+	if (code == 0 && !on)
+		return docker_refuse(r, -ENOTSUP,
+			"containers always outlive the engine here: only true is possible");
+	return code;
+}
+
+static int read_shm_size(struct docker_reader *r, const struct json *node, void *target)
+{
+	const char *text = NULL;
+	int code;
+
+	if (node->type == JSON_NUMBER)
+		return docker_read_uint(r, node, target);
+	code = docker_read_string(r, node, &text);
+	if (code == 0 && (text == NULL || docker_parse_size(text, target) < 0))
+		return docker_refuse(r, -EINVAL, "is not a size (\"64m\")");
+	return code;
+}
+
+/* {"nofile": {"Name": "nofile", "Soft": 1024, "Hard": 2048}} */
+static int read_default_ulimits(struct docker_reader *r, const struct json *node, void *target)
+{
+	struct daemon_config *c = target;
+	struct docker_host_config host = {0};
+	struct json list = *node;
+	int code;
+
+	if (node->type != JSON_OBJECT)
+		return docker_refuse(r, -EINVAL, "is not an object");
+	list.type = JSON_ARRAY; /* the members themselves are what HostConfig has in a list */
+	code = docker_read_ulimits_whole(r, &list, &host);
+	c->ulimits = host.ulimits;
+	c->ulimit_count = host.ulimit_count;
+	return code;
+}
+
+#define KEY(name, fn, member)                                                                      \
+	{                                                                                          \
+		name, fn, offsetof(struct daemon_config, member), NULL, NULL                       \
+	}
+#define WHOLE(name, fn)                                                                            \
+	{                                                                                          \
+		name, fn, 0, NULL, NULL                                                            \
+	}
+
+static const struct docker_key known_keys[] = {
+	KEY("hosts", read_hosts, hosts),
+	KEY("data-root", read_path, data_root),
+	KEY("exec-root", read_path, exec_root),
+	KEY("pidfile", read_path, pidfile),
+	KEY("group", docker_read_string, group),
+	WHOLE("log-level", read_log_level),
+	KEY("debug", docker_read_bool, debug),
+	WHOLE("exec-opts", read_exec_opts),
+	KEY("no-new-privileges", docker_read_bool, no_new_privileges),
+	KEY("engine-socket", docker_read_bool, engine_socket),
+	KEY("log-driver", read_log_driver, log.type),
+	KEY("log-opts", read_log_opts, log),
+	WHOLE("id-ranges", read_id_ranges),
+	KEY("labels", docker_read_strings, labels),
+	KEY("default-shm-size", read_shm_size, default_shm_size),
+	WHOLE("default-ulimits", read_default_ulimits),
+	WHOLE("live-restore", read_live_restore),
+};
+
+/* dockerd's other keys, and ours that are still to come. */
+static const char *const refused_keys[] = {"acl-mode", "allow-direct-routing",
+	"allow-nondistributable-artifacts", "api-cors-header", "authorization-plugins", "bip",
+	"bip6", "bridge", "bridge-accept-fwmark", "builder", "cdi-spec-dirs", "cgroup-parent",
+	"cluster-advertise", "cluster-store", "cluster-store-opts", "containerd",
+	"containerd-namespace", "containerd-plugins-namespace", "cpu-rt-period", "cpu-rt-runtime",
+	"data-root-size", "default-address-pools", "default-cgroupns-mode", "default-gateway",
+	"default-gateway-v6", "default-ipc-mode", "default-network-opts", "default-runtime",
+	"deprecated-key-path", "dns", "dns-opts", "dns-search", "experimental", "features",
+	"firewall-backend", "fixed-cidr", "fixed-cidr-v6", "host-gateway-ip", "host-gateway-ips",
+	"http-proxy", "https-proxy", "icc", "init", "init-path", "insecure-registries", "ip",
+	"ip-forward", "ip-forward-no-drop", "ip-masq", "ip6tables", "iptables", "ipv6",
+	"log-format", "max-concurrent-downloads", "max-concurrent-uploads", "max-download-attempts",
+	"metrics-addr", "mtu", "network-control-plane-mtu", "no-proxy", "node-generic-resources",
+	"oom-score-adjust", "proxies", "raw-logs", "registry-mirrors", "rootless", "runtimes",
+	"seccomp-profile", "selinux-enabled", "shutdown-timeout", "storage-driver", "storage-opts",
+	"swarm-default-advertise-addr", "tls", "tlscacert", "tlscert", "tlskey", "tlsverify",
+	"userland-proxy", "userland-proxy-path", "userns-remap", "validate", "vm-accelerators"};
+
+static const struct docker_key *find_known(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(known_keys); i++)
+		if (strcmp(known_keys[i].name, name) == 0)
+			return &known_keys[i];
+	return NULL;
+}
+
+static bool is_refused(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(refused_keys); i++)
+		if (strcmp(refused_keys[i], name) == 0)
+			return true;
+	return false;
+}
+
+static int unknown_key(struct docker_reader *r, const char *name)
+{
+	const char *names[ARRAY_SIZE(known_keys) + ARRAY_SIZE(refused_keys)];
+	const char *near;
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(known_keys); i++)
+		names[n++] = known_keys[i].name;
+	for (size_t i = 0; i < ARRAY_SIZE(refused_keys); i++)
+		names[n++] = refused_keys[i];
+	near = docker_nearest(name, names, n);
+	if (near == NULL)
+		return docker_refuse(r, -EINVAL, "unknown key");
+	return docker_refuse(r, -EINVAL, "unknown key (did you mean \"%s\"?)", near);
+}
+
+static int read_member(
+	struct docker_reader *r, const struct json *node, struct daemon_config *config)
+{
+	const struct docker_key *key = find_known(node->key);
+	int code;
+
+	if (key != NULL && node->type == JSON_NULL)
+		code = docker_refuse(r, -EINVAL, "is null");
+	else if (key != NULL)
+		code = key->read(r, node, (char *)config + key->offset);
+	else if (is_refused(node->key))
+		code = docker_refuse(r, -ENOTSUP, "known key, not enforced by this build");
+	else
+		code = unknown_key(r, node->key);
+	if (code < 0)
+		(void)bh_wrap(r->err, "line %u, column %u: \"%.64s\"", node->line, node->column,
+			node->key);
+	return code;
+}
+
+static int check_log(struct docker_reader *r, const struct docker_log_config *log)
+{
+	if (log->type != NULL && strcmp(log->type, "none") == 0 &&
+		(log->max_size != 0 || log->max_file != 0))
+		return docker_refuse(
+			r, -EINVAL, "log-opts: the log driver \"none\" has no options");
+	if (log->max_file > 1 && log->max_size == 0)
+		return docker_refuse(
+			r, -EINVAL, "log-opts: max-file cannot be more than 1 without max-size");
+	return 0;
+}
+
+void daemon_config_init(struct daemon_config *config)
+{
+	*config = (struct daemon_config){
+		.log_level = LOG_LEVEL_INFO,
+		.isolation = DOCKER_ISOLATION_PROCESS,
+	};
+}
+
+int daemon_config_decode(const struct json *tree, struct arena *a, struct daemon_config *config,
+	struct bh_error *err)
+{
+	struct docker_reader r = {a, err};
+	struct daemon_config c = *config;
+	int code = 0;
+
+	if (tree->type != JSON_OBJECT)
+		return bh_fail(err, -EINVAL, "the document is a %s, not an object",
+			json_type_name(tree->type));
+	json_each (child, tree) {
+		code = read_member(&r, child, &c);
+		if (code < 0)
+			return code;
+	}
+	code = check_log(&r, &c.log);
+	if (code < 0)
+		return code;
+	c.tree = tree;
+	*config = c;
+	return 0;
+}
+
+int daemon_config_load(
+	const char *path, struct arena *a, struct daemon_config *config, struct bh_error *err)
+{
+	_cleanup_buf_ struct buf text;
+	const struct json *tree;
+	int code;
+
+	buf_init(&text, DAEMON_CONFIG_BYTES_MAX);
+	code = fd_read_file(AT_FDCWD, path, &text);
+	if (code < 0)
+		return bh_fail_errno(err, code, "%s", path);
+	code = json_parse(buf_str(&text), text.len, a, &tree, err);
+	if (code == 0)
+		code = daemon_config_decode(tree, a, config, err);
+	if (code < 0)
+		(void)bh_wrap(err, "%s", path);
+	return code;
+}
+
+bool daemon_config_has(const struct daemon_config *config, const char *key)
+{
+	return config->tree != NULL && json_get(config->tree, key) != NULL;
+}
+
+int daemon_config_exec_opt(struct daemon_config *config, const char *text, struct bh_error *err)
+{
+	struct docker_reader r = {NULL, err};
+
+	return set_exec_opt(&r, config, text);
+}
