@@ -251,9 +251,9 @@ static int run_runtime_hooks(struct creator *cr, struct bh_error *err)
 	_cleanup_buf_ struct buf state;
 	int r;
 
+	buf_init(&state, 1 << 20);
 	if (hooks[OCI_HOOK_PRESTART].count == 0 && hooks[OCI_HOOK_CREATE_RUNTIME].count == 0)
 		return 0;
-	buf_init(&state, 1 << 20);
 	r = state_text(cr, "creating", &state);
 	if (r < 0)
 		return bh_fail_errno(err, r, "container state");

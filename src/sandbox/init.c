@@ -95,9 +95,9 @@ int creation_container_hooks(const struct creation *c, struct bh_error *err)
 	_cleanup_buf_ struct buf state;
 	int r;
 
+	buf_init(&state, 1 << 20);
 	if (hooks->count == 0)
 		return 0;
-	buf_init(&state, 1 << 20);
 	r = sandbox_state_json(c->config, c->request->id, c->request->bundle, "creating", getpid(), &state);
 	if (r < 0)
 		return bh_fail_errno(err, r, "container state");
@@ -244,9 +244,9 @@ static int start_hooks(const struct creation *c, struct bh_error *err)
 	_cleanup_buf_ struct buf state;
 	int r;
 
+	buf_init(&state, 1 << 20);
 	if (hooks->count == 0)
 		return 0;
-	buf_init(&state, 1 << 20);
 	r = sandbox_state_json(c->config, c->request->id, c->request->bundle, "created", getpid(), &state);
 	return r < 0 ? bh_fail_errno(err, r, "container state")
 		     : sandbox_run_hooks(hooks, buf_str(&state), "startContainer", err);
