@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#define BH_ERROR_C
 #include "base/error.h"
 
 #include <errno.h>

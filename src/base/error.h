@@ -42,4 +42,17 @@ int bh_wrap(struct bh_error *err, const char *fmt, ...) __attribute__((format(pr
 /* The recorded text, or the system's text for code when none was recorded. */
 const char *bh_error_text(const struct bh_error *err, int code);
 
+#if defined(__clang_analyzer__) && !defined(BH_ERROR_C)
+/* Static analysis sees one file at a time: tell it that the result is never 0. */
+static inline int bh_error_analyzed(int code)
+{
+	if (code >= 0)
+		__builtin_unreachable();
+	return code;
+}
+#define bh_fail(...)       bh_error_analyzed(bh_fail(__VA_ARGS__))
+#define bh_fail_errno(...) bh_error_analyzed(bh_fail_errno(__VA_ARGS__))
+#define bh_wrap(...)       bh_error_analyzed(bh_wrap(__VA_ARGS__))
+#endif
+
 #endif
