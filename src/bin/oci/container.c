@@ -106,9 +106,9 @@ int container_run_hooks(struct oci *o, struct container *c, enum oci_hook_kind k
 	_cleanup_buf_ struct buf state;
 	int r;
 
+	buf_init(&state, STATE_FILE_BYTES_MAX);
 	if (hooks->count == 0)
 		return 0;
-	buf_init(&state, STATE_FILE_BYTES_MAX);
 	r = sandbox_state_json(&c->config, c->id, c->state.bundle, state_status_name(status),
 		status == STATE_STOPPED ? 0 : c->state.pid, &state);
 	if (r < 0)

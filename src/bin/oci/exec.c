@@ -120,16 +120,21 @@ int command_exec(struct oci *o, struct bh_error *err)
 {
 	_cleanup_(exec_release) struct exec e = EXEC_INIT;
 	struct foreground front;
+	bool detach = options_flag(&o->options, OPT_DETACH);
 	int r = prepare(o, &e, err);
 
+	if (r == 0 && !detach)
+		foreground_block_signals(&front.signals);
 	if (r == 0)
 		r = launch(o, &e, err);
 	if (r < 0) {
 		(void)bh_wrap(err, "exec failed");
 		return r;
 	}
-	if (options_flag(&o->options, OPT_DETACH))
+	if (detach)
 		return 0;
-	front = (struct foreground){e.started.pid, e.started.pidfd, e.started.console};
+	front.pid = e.started.pid;
+	front.pidfd = e.started.pidfd;
+	front.console = e.started.console;
 	return foreground_wait(&front, err);
 }

@@ -33,25 +33,23 @@ static int reap(const struct foreground *f, int *ret_code, struct bh_error *err)
 	return 0;
 }
 
-static void block_signals(sigset_t *set)
+void foreground_block_signals(sigset_t *ret)
 {
 	static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
 
-	(void)sigfillset(set);
+	(void)sigfillset(ret);
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
-		(void)sigdelset(set, own[i]);
-	(void)sigprocmask(SIG_BLOCK, set, NULL);
+		(void)sigdelset(ret, own[i]);
+	(void)sigprocmask(SIG_BLOCK, ret, NULL);
 }
 
 int foreground_wait(const struct foreground *f, struct bh_error *err)
 {
 	_cleanup_(relay_close) struct relay relay = RELAY_INIT;
-	sigset_t set;
 	int code = 0, r;
 
-	block_signals(&set);
 	if (f->console >= 0) {
-		r = relay_open(&relay, f->console, &set, err);
+		r = relay_open(&relay, f->console, &f->signals, err);
 		if (r < 0)
 			return r;
 	}
@@ -62,7 +60,8 @@ int foreground_wait(const struct foreground *f, struct bh_error *err)
 		r = reap(f, &code, err);
 		if (r != 0)
 			break;
-		r = f->console >= 0 ? relay_step(&relay, &info, err) : sigwaitinfo(&set, &info);
+		r = f->console >= 0 ? relay_step(&relay, &info, err)
+				    : sigwaitinfo(&f->signals, &info);
 		if (r < 0 && f->console < 0 && errno != EINTR)
 			return bh_fail_errno(err, -errno, "wait for signals");
 		if (r < 0 && f->console >= 0)

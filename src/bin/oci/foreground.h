@@ -7,6 +7,7 @@
  * passed on, a terminal is relayed, children are reaped, the exit status becomes ours.
  */
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -14,9 +15,12 @@
 struct foreground {
 	pid_t pid; /* our child */
 	int pidfd;
-	int console; /* pty master to relay to our standard input and output, or -EBADF */
+	sigset_t signals; /* from foreground_block_signals() */
+	int console;      /* pty master to relay to our standard input and output, or -EBADF */
 };
 
+/* Before the process runs: from here on signals are kept for it. */
+void foreground_block_signals(sigset_t *ret);
 /* Returns the exit code: that of the process, or 128 + the signal that ended it. */
 int foreground_wait(const struct foreground *f, struct bh_error *err);
 

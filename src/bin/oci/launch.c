@@ -185,7 +185,6 @@ int launch_create(struct oci *o, struct launch *l, bool startable, struct bh_err
 		.stdio = {-EBADF, -EBADF, -EBADF},
 		.console_socket = l->console_socket,
 		.preserve_fds = o->preserve_fds,
-		.extra_listen_fds = (int)o->listen_fds,
 		.no_pivot = options_flag(&o->options, OPT_NO_PIVOT),
 		.no_new_keyring = options_flag(&o->options, OPT_NO_NEW_KEYRING),
 		.systemd_cgroup = o->systemd_cgroup,

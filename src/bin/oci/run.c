@@ -8,7 +8,8 @@
 #include "bin/oci/launch.h"
 
 /* Create and start. */
-static int bring_up(struct oci *o, struct launch *l, bool detach, struct bh_error *err)
+static int bring_up(
+	struct oci *o, struct launch *l, bool detach, sigset_t *ret_signals, struct bh_error *err)
 {
 	struct container *c = &l->container;
 	int r = launch_prepare(o, l, detach, err);
@@ -18,6 +19,8 @@ static int bring_up(struct oci *o, struct launch *l, bool detach, struct bh_erro
 		r = bh_fail_errno(err, -errno, "become a child subreaper");
 	if (r == 0)
 		r = launch_create(o, l, false, err);
+	if (r == 0 && !detach)
+		foreground_block_signals(ret_signals);
 	if (r == 0)
 		r = sandbox_start(-EBADF, l->sandbox.control, err);
 	if (r == 0)
@@ -41,9 +44,9 @@ int command_run(struct oci *o, struct bh_error *err)
 	_cleanup_launch_ struct launch l = LAUNCH_INIT;
 	bool detach = options_flag(&o->options, OPT_DETACH);
 	struct foreground front;
-	int code, r;
+	int code;
+	int r = bring_up(o, &l, detach, &front.signals, err);
 
-	r = bring_up(o, &l, detach, err);
 	if (r < 0) {
 		launch_undo(o, &l);
 		return bh_wrap(err, "run failed");
@@ -51,7 +54,9 @@ int command_run(struct oci *o, struct bh_error *err)
 	if (detach)
 		return 0;
 	state_unlock(l.container.dir_fd);
-	front = (struct foreground){l.sandbox.pid, l.sandbox.pidfd, l.sandbox.console};
+	front.pid = l.sandbox.pid;
+	front.pidfd = l.sandbox.pidfd;
+	front.console = l.sandbox.console;
 	code = foreground_wait(&front, err);
 	if (options_flag(&o->options, OPT_KEEP))
 		return code;
