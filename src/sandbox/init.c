@@ -259,9 +259,10 @@ static _Noreturn void run(const struct creation *c, struct process_setup *p)
 	int r;
 
 	end_on_signals();
+	/* Before the creator knows: it may exit as soon as it does. */
+	(void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	if (channel_send(c->child, CHANNEL_READY, 0, -EBADF) < 0)
 		_exit(1);
-	(void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	if (gate_wait(&c->gate) < 0)
 		_exit(1);
 	r = start_hooks(c, &err);
