@@ -240,7 +240,8 @@ static int make_entry(struct unpacker *u, struct archive_entry *entry, const cha
 	char name[NAME_MAX + 1] = ".";
 	int r;
 
-	parent = *path != '\0' ? path_parent_in_root(u->root, path, 1, name) : dup(u->root);
+	parent = *path != '\0' ? path_parent_in_root(u->root, path, 1, name)
+			       : fcntl(u->root, F_DUPFD_CLOEXEC, 3);
 	if (parent < 0)
 		return bh_fail_errno(u->err, parent, "open the directory of %s", path);
 	if (strncmp(name, WHITEOUT_PREFIX, strlen(WHITEOUT_PREFIX)) == 0)
