@@ -18,6 +18,7 @@
 static const struct cgroup_backend *const backends[] = {
 	[CGROUP_NONE] = &cgroup_backend_none,
 	[CGROUP_V1] = &cgroup_backend_v1,
+	[CGROUP_V2] = &cgroup_backend_v2,
 };
 
 int cgroup_mode_detect(enum cgroup_mode *ret, struct bh_error *err)
@@ -125,26 +126,37 @@ static void remove_made(struct cgroup *cg)
 	}
 }
 
-int cgroup_create(const struct cgroup_request *request, struct cgroup **ret, struct bh_error *err)
+int cgroup_create_in(const struct cgroup_request *request, const struct cgroup_mounts *mounts,
+	enum cgroup_mode mode, struct cgroup **ret, struct bh_error *err)
 {
 	_cleanup_cgroup_ struct cgroup *cg = NULL;
-	struct cgroup_mounts mounts = {0};
 	int r = cgroup_new(&cg);
 
 	if (r < 0)
 		return bh_fail_errno(err, r, "memory for cgroups");
-	r = cgroup_mounts_read(&cg->arena, &mounts, err);
-	if (r < 0)
-		return r;
-	cg->backend = backends[cgroup_mounts_mode(&mounts)];
+	cg->backend = backends[mode];
 	cg->rootless = request->rootless;
-	r = cg->backend->create(cg, request, &mounts, err);
+	r = cg->backend->create(cg, request, mounts, err);
 	if (r < 0) {
 		remove_made(cg);
 		return bh_wrap(err, "cgroup %s", cg->backend->name);
 	}
 	*ret = TAKE_PTR(cg);
 	return 0;
+}
+
+int cgroup_create(const struct cgroup_request *request, struct cgroup **ret, struct bh_error *err)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct cgroup_mounts mounts = {0};
+	int r = arena_init(&a, CGROUP_ARENA_MAX);
+
+	if (r < 0)
+		return bh_fail_errno(err, r, "memory for the mount table");
+	r = cgroup_mounts_read(&a, &mounts, err);
+	if (r < 0)
+		return r;
+	return cgroup_create_in(request, &mounts, cgroup_mounts_mode(&mounts), ret, err);
 }
 
 int cgroup_clone_fd(const struct cgroup *cg)

@@ -3,9 +3,10 @@
  * Device rules as an eBPF program of type BPF_PROG_TYPE_CGROUP_DEVICE (cgroup v2).
  *
  * The kernel asks with a type, a number and a set of access bits; the program answers 1 or 0. Rules
- * are ordered and the last that matches decides, for each access bit on its own: so the program goes
- * from the last rule to the first and keeps in r2 the bits nobody has allowed yet. A denying rule
- * that names one of them ends it with 0; an allowing rule takes its bits away, and none left is 1.
+ * are ordered and the last that matches decides, for each access bit on its own: so the program
+ * goes from the last rule to the first and keeps in r2 the bits nobody has allowed yet. A denying
+ * rule that names one of them ends it with 0; an allowing rule takes its bits away, and none left
+ * is 1.
  *
  *   r1 context, r2 open access bits, r3 device type, r4 major, r5 minor
  */
@@ -29,7 +30,8 @@ struct program {
 	size_t count;
 };
 
-static void emit(struct program *p, uint8_t code, uint8_t dst, uint8_t src, int16_t off, int32_t imm)
+static void emit(
+	struct program *p, uint8_t code, uint8_t dst, uint8_t src, int16_t off, int32_t imm)
 {
 	p->insns[p->count++] = (struct bpf_insn){
 		.code = code, .dst_reg = dst, .src_reg = src, .off = off, .imm = imm};
@@ -70,7 +72,8 @@ static bool emit_rule(struct program *p, const struct oci_device_rule *rule)
 	size_t first = p->count, conditions;
 
 	if (rule->type != 'a')
-		emit_unless(p, BPF_REG_3, rule->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
+		emit_unless(
+			p, BPF_REG_3, rule->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
 	if (rule->major >= 0)
 		emit_unless(p, BPF_REG_4, rule->major);
 	if (rule->minor >= 0)
@@ -98,7 +101,8 @@ int cgroup_device_program(const struct oci_device_rule *rules, size_t count, str
 	struct bpf_insn **ret, size_t *ret_count)
 {
 	struct program p = {
-		arena_calloc(a, PREFIX_INSNS + (count + 1) * RULE_INSNS, sizeof(struct bpf_insn)), 0};
+		arena_calloc(a, PREFIX_INSNS + (count + 1) * RULE_INSNS, sizeof(struct bpf_insn)),
+		0};
 	bool ended = false;
 
 	if (p.insns == NULL)
@@ -115,8 +119,8 @@ int cgroup_device_program(const struct oci_device_rule *rules, size_t count, str
 	return 0;
 }
 
-/* Put prog_fd in place of what the group had. One program is replaced in one step; with more, the new
- * one is added first, so that no moment is without rules. */
+/* Put prog_fd in place of what the group had. One program is replaced in one step; with more, the
+ * new one is added first, so that no moment is without rules. */
 static int attach_over(int cgroup_fd, int prog_fd, const uint32_t *ids, size_t count)
 {
 	_cleanup_close_ int old = count == 1 ? bpf_open_id(ids[0]) : -EBADF;
@@ -133,8 +137,8 @@ static int attach_over(int cgroup_fd, int prog_fd, const uint32_t *ids, size_t c
 	return r;
 }
 
-int cgroup_device_attach(int cgroup_fd, const struct oci_device_rule *rules, size_t count,
-	struct bh_error *err)
+int cgroup_device_attach(
+	int cgroup_fd, const struct oci_device_rule *rules, size_t count, struct bh_error *err)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
 	_cleanup_close_ int prog = -EBADF;

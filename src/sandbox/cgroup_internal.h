@@ -150,6 +150,14 @@ int cgroup_device_rules(const struct oci_resources *resources, struct arena *a,
 int cgroup_device_plan_v1(const struct oci_device_rule *rules, size_t count,
 	struct cgroup_plan *plan, struct bh_error *err);
 
+/* The same rules as instructions for cgroup v2: cgroup_device_bpf.c. */
+struct bpf_insn;
+int cgroup_device_program(const struct oci_device_rule *rules, size_t count, struct arena *a,
+	struct bpf_insn **ret, size_t *ret_count);
+/* Load them and put them in place of what the group at cgroup_fd has. */
+int cgroup_device_attach(
+	int cgroup_fd, const struct oci_device_rule *rules, size_t count, struct bh_error *err);
+
 /* ---- the object and its backends ---- */
 
 struct cgroup_group {
@@ -192,7 +200,7 @@ struct cgroup {
 	const char *unit; /* systemd: name of the scope, else NULL */
 };
 
-extern const struct cgroup_backend cgroup_backend_none, cgroup_backend_v1;
+extern const struct cgroup_backend cgroup_backend_none, cgroup_backend_v1, cgroup_backend_v2;
 
 /* cgroup_v1_join.c: make a group in one hierarchy for cg, needed by a limit or not. */
 int cgroup_v1_make(struct cgroup *cg, const struct cgroup_mount *mount, const char *path,
@@ -208,10 +216,29 @@ int cgroup_v1_check_mounted(
 /* Remove writes that are optional and whose controller cg is not in. */
 void cgroup_v1_drop_optional(const struct cgroup *cg, struct cgroup_plan *plan);
 /* Parts of the statistics: cgroup_stats_v1.c, cgroup_stats_hugetlb.c. group may be NULL. */
+/* Content of a file of group that may be long; "" if it cannot be read. */
+const char *cgroup_stats_read(const struct cgroup_group *group, const char *file, struct buf *out);
+/* One number; left out if it cannot be read. */
+void cgroup_stats_file(struct json_writer *w, const char *key, const char *dir, const char *file);
+/* The number behind name in a flat keyed text, times factor. */
+void cgroup_stats_keyed(struct json_writer *w, const char *key, const char *text, const char *name,
+	uint64_t factor);
 void cgroup_stats_raw(struct json_writer *w, const char *keyed_text);
 void cgroup_stats_pids(const struct cgroup_group *group, struct json_writer *w);
 void cgroup_stats_hugetlb(const struct cgroup_group *group, bool v2, struct json_writer *w);
 int cgroup_stats_v1(struct cgroup *cg, struct json_writer *w, struct bh_error *err);
+
+/* cgroup_create() on given hierarchies. */
+int cgroup_create_in(const struct cgroup_request *request, const struct cgroup_mounts *mounts,
+	enum cgroup_mode mode, struct cgroup **ret, struct bh_error *err);
+
+/* cgroup_v2_enable.c: make every controller that plan needs available in group, by enabling it in
+ * all groups above; and, where it is free, memory and pids. */
+int cgroup_v2_enable(
+	const struct cgroup_group *group, const struct cgroup_plan *plan, struct bh_error *err);
+/* Below a threaded group a new one must be threaded too before a process can join it. */
+int cgroup_v2_fix_type(const struct cgroup_group *group, struct bh_error *err);
+int cgroup_stats_v2(struct cgroup *cg, struct json_writer *w, struct bh_error *err);
 
 /* Group that holds controller (v2: the only one), or NULL. */
 const struct cgroup_group *cgroup_group_of(const struct cgroup *cg, const char *controller);

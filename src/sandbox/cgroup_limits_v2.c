@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * linux.resources to cgroup v2 files, Documentation/admin-guide/cgroup-v2.rst. The fields are those
- * of v1; what has another scale is converted as runc does. What v2 has no file for is refused, unless
- * the value asked for is what holds anyway.
+ * of v1; what has another scale is converted as runc does. What v2 has no file for is refused,
+ * unless the value asked for is what holds anyway.
  */
 #include "sandbox/cgroup_internal.h"
 
@@ -31,15 +31,12 @@ uint64_t cgroup_blkio_to_io_weight(uint64_t weight)
 
 int cgroup_swap_v2(int64_t swap, int64_t memory, int64_t *ret)
 {
+	if (swap < -1 || memory < -1 || (swap > 0 && memory >= 0 && (memory == 0 || swap < memory)))
+		return -EINVAL;
 	if (memory == -1 && swap == 0)
-		swap = -1;
-	else if (swap > 0 && memory > 0)
-		swap -= memory;
-	else if (swap > 0 && memory == 0)
-		return -EINVAL;
-	if (swap < -1 || memory < -1)
-		return -EINVAL;
-	*ret = swap;
+		*ret = -1;
+	else
+		*ret = swap > 0 && memory > 0 ? swap - memory : swap;
 	return 0;
 }
 
@@ -69,7 +66,8 @@ static int refuse_memory(const struct oci_resources *r, struct bh_error *err)
 	if (value_or_zero(r->memory.kernel_tcp) > 0)
 		return refuse(err, "memory.kernelTCP", "TCP buffers count in memory.limit");
 	if (r->memory.swappiness.set)
-		return refuse(err, "memory.swappiness", "use memory.swap, or vm.swappiness of the host");
+		return refuse(
+			err, "memory.swappiness", "use memory.swap, or vm.swappiness of the host");
 	if (r->memory.has_disable_oom_killer && r->memory.disable_oom_killer)
 		return refuse(err, "memory.disableOOMKiller", "use memory.high by way of unified");
 	if (r->memory.has_use_hierarchy && !r->memory.use_hierarchy)
@@ -86,7 +84,7 @@ static int memory(const struct oci_resources *r, struct cgroup_plan *plan, struc
 	if (e < 0)
 		return e;
 	e = cgroup_swap_v2(given_swap, limit, &swap);
-	if (e < 0 || (given_swap > 0 && swap < 0))
+	if (e < 0)
 		return bh_fail(err, -EINVAL,
 			"memory.swap %" PRId64 " is memory plus swap and needs a memory.limit that "
 			"is not larger (%" PRId64 ")",
@@ -99,8 +97,7 @@ static int memory(const struct oci_resources *r, struct cgroup_plan *plan, struc
 		put_bytes(plan, "memory.limit", "memory.max", limit < 0 ? CGROUP_WRITE_OPTIONAL : 0,
 			limit);
 	if (reservation != 0)
-		put_bytes(plan, "memory.reservation", "memory.low", 0,
-			reservation);
+		put_bytes(plan, "memory.reservation", "memory.low", 0, reservation);
 	return 0;
 }
 
@@ -154,17 +151,17 @@ static void cpu(const struct oci_resources *r, struct cgroup_plan *plan)
 }
 
 /* BFQ takes the weight as it is; io.weight (iocost) has another scale. */
-static void io_weight(struct cgroup_plan *plan, const char *field, const char *device,
-	uint64_t weight)
+static void io_weight(
+	struct cgroup_plan *plan, const char *field, const char *device, uint64_t weight)
 {
-	struct cgroup_write *w = cgroup_plan_add(plan, field, "io", "io.bfq.weight", 0,
-		"%s%" PRIu64, device, weight);
+	struct cgroup_write *w = cgroup_plan_add(
+		plan, field, "io", "io.bfq.weight", 0, "%s%" PRIu64, device, weight);
 
 	if (w == NULL)
 		return;
 	w->alternative = "io.weight";
-	w->alternative_value = arena_printf(plan->arena, "%s%" PRIu64, device,
-		cgroup_blkio_to_io_weight(weight));
+	w->alternative_value =
+		arena_printf(plan->arena, "%s%" PRIu64, device, cgroup_blkio_to_io_weight(weight));
 	if (w->alternative_value == NULL)
 		plan->failed = -ENOMEM;
 }
@@ -198,7 +195,8 @@ static int io(const struct oci_resources *r, struct cgroup_plan *plan, struct bh
 		if (d->has_leaf_weight && d->leaf_weight != 0)
 			return refuse(err, "blockIO.weightDevice leafWeight",
 				"a group with children has no processes");
-		(void)snprintf(device, sizeof(device), "%" PRIu32 ":%" PRIu32 " ", d->major, d->minor);
+		(void)snprintf(
+			device, sizeof(device), "%" PRIu32 ":%" PRIu32 " ", d->major, d->minor);
 		if (d->has_weight)
 			io_weight(plan, "blockIO.weightDevice", device, d->value);
 	}
@@ -240,10 +238,12 @@ static int check_unified_key(const char *key, struct bh_error *err)
 			strlen(key) ||
 		strlen(key) > 128 || word == 0 || key[word] == '\0' || key[word + 1] == '\0')
 		return bh_fail(err, -EINVAL,
-			"unified: \"%s\" is not the name of a cgroup file, CONTROLLER.PARAMETER", key);
+			"unified: \"%s\" is not the name of a cgroup file, CONTROLLER.PARAMETER",
+			key);
 	if (strncmp(key, "cgroup.", 7) == 0 && !core_file_is_limit(key))
 		return bh_fail(err, -ENOTSUP,
-			"unified: %s is no limit and belongs to the runtime: only cgroup.max.depth, "
+			"unified: %s is no limit and belongs to the runtime: only "
+			"cgroup.max.depth, "
 			"cgroup.max.descendants and cgroup.pressure can be set",
 			key);
 	return 0;
@@ -267,7 +267,8 @@ static int unified(const struct oci_resources *r, struct cgroup_plan *plan, stru
 			size_t n = strcspn(p, "\n");
 
 			if (n > 0 || r->unified[i].value[0] == '\0')
-				cgroup_plan_add(plan, "unified", controller, key, 0, "%.*s", (int)n, p);
+				cgroup_plan_add(
+					plan, "unified", controller, key, 0, "%.*s", (int)n, p);
 			p += n;
 			p += *p == '\n';
 			if (++lines > UNIFIED_LINES_MAX)
@@ -278,8 +279,8 @@ static int unified(const struct oci_resources *r, struct cgroup_plan *plan, stru
 	return 0;
 }
 
-int cgroup_limits_v2(const struct oci_resources *resources, struct cgroup_plan *plan,
-	struct bh_error *err)
+int cgroup_limits_v2(
+	const struct oci_resources *resources, struct cgroup_plan *plan, struct bh_error *err)
 {
 	int r;
 

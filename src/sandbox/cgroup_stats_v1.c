@@ -17,8 +17,7 @@
 
 #define STAT_MAX (256u << 10)
 
-/* Content of a file of group that may be long; "" if it cannot be read. */
-static const char *read_stat(const struct cgroup_group *group, const char *file, struct buf *out)
+const char *cgroup_stats_read(const struct cgroup_group *group, const char *file, struct buf *out)
 {
 	char path[CGROUP_PATH_MAX];
 
@@ -28,7 +27,7 @@ static const char *read_stat(const struct cgroup_group *group, const char *file,
 	return buf_str(out);
 }
 
-static void put_uint_file(struct json_writer *w, const char *key, const char *dir, const char *file)
+void cgroup_stats_file(struct json_writer *w, const char *key, const char *dir, const char *file)
 {
 	uint64_t v;
 
@@ -38,7 +37,7 @@ static void put_uint_file(struct json_writer *w, const char *key, const char *di
 	json_put_uint(w, v);
 }
 
-static void put_keyed(
+void cgroup_stats_keyed(
 	struct json_writer *w, const char *key, const char *text, const char *name, uint64_t factor)
 {
 	uint64_t v = 0;
@@ -86,16 +85,16 @@ static void cpu_usage(const struct cgroup_group *group, struct json_writer *w, s
 
 	json_key(w, "usage");
 	json_begin_object(w);
-	put_uint_file(w, "total", group->dir, "cpuacct.usage");
-	put_words(w, "percpu", read_stat(group, "cpuacct.usage_percpu", text));
+	cgroup_stats_file(w, "total", group->dir, "cpuacct.usage");
+	put_words(w, "percpu", cgroup_stats_read(group, "cpuacct.usage_percpu", text));
 	/* "cpu user system" and then one line per CPU */
-	if (read_stat(group, "cpuacct.usage_all", text)[0] != '\0') {
+	if (cgroup_stats_read(group, "cpuacct.usage_all", text)[0] != '\0') {
 		put_columns(w, "percpu_kernel", buf_str(text), 1, 2);
 		put_columns(w, "percpu_user", buf_str(text), 1, 1);
 	}
-	(void)read_stat(group, "cpuacct.stat", text);
-	put_keyed(w, "kernel", buf_str(text), "system", tick_ns);
-	put_keyed(w, "user", buf_str(text), "user", tick_ns);
+	(void)cgroup_stats_read(group, "cpuacct.stat", text);
+	cgroup_stats_keyed(w, "kernel", buf_str(text), "system", tick_ns);
+	cgroup_stats_keyed(w, "user", buf_str(text), "user", tick_ns);
 	json_end_object(w);
 }
 
@@ -110,10 +109,10 @@ static void cpu_stats(struct cgroup *cg, struct json_writer *w, struct buf *text
 		cpu_usage(acct, w, text);
 	json_key(w, "throttling");
 	json_begin_object(w);
-	if (cpu != NULL && read_stat(cpu, "cpu.stat", text)[0] != '\0') {
-		put_keyed(w, "periods", buf_str(text), "nr_periods", 1);
-		put_keyed(w, "throttledPeriods", buf_str(text), "nr_throttled", 1);
-		put_keyed(w, "throttledTime", buf_str(text), "throttled_time", 1);
+	if (cpu != NULL && cgroup_stats_read(cpu, "cpu.stat", text)[0] != '\0') {
+		cgroup_stats_keyed(w, "periods", buf_str(text), "nr_periods", 1);
+		cgroup_stats_keyed(w, "throttledPeriods", buf_str(text), "nr_throttled", 1);
+		cgroup_stats_keyed(w, "throttledTime", buf_str(text), "throttled_time", 1);
 	}
 	json_end_object(w);
 	json_end_object(w);
@@ -162,7 +161,7 @@ static void cpuset_stats(struct cgroup *cg, struct json_writer *w)
 	put_cpu_list(w, "cpus", group->dir, "cpuset.cpus");
 	put_cpu_list(w, "mems", group->dir, "cpuset.mems");
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
-		put_uint_file(w, flags[i][0], group->dir, flags[i][1]);
+		cgroup_stats_file(w, flags[i][0], group->dir, flags[i][1]);
 	if (cgroup_read(group->dir, "cpuset.sched_relax_domain_level", level, sizeof(level)) == 0)
 		json_member_int(w, "sched_relax_domain_level", strtol(level, NULL, 10));
 	json_end_object(w);
@@ -187,7 +186,7 @@ static void memory_entry(
 	json_begin_object(w);
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 		(void)snprintf(name, sizeof(name), "memory.%s%s", part, files[i][1]);
-		put_uint_file(w, files[i][0], group->dir, name);
+		cgroup_stats_file(w, files[i][0], group->dir, name);
 	}
 	json_end_object(w);
 }
@@ -215,10 +214,10 @@ static void memory_stats(struct cgroup *cg, struct json_writer *w, struct buf *t
 
 	if (group == NULL)
 		return;
-	(void)read_stat(group, "memory.stat", text);
+	(void)cgroup_stats_read(group, "memory.stat", text);
 	json_key(w, "memory");
 	json_begin_object(w);
-	put_keyed(w, "cache", buf_str(text), "cache", 1);
+	cgroup_stats_keyed(w, "cache", buf_str(text), "cache", 1);
 	memory_entry(group, "usage", "", w);
 	memory_entry(group, "swap", "memsw.", w);
 	memory_entry(group, "kernel", "kmem.", w);
@@ -238,7 +237,7 @@ void cgroup_stats_pids(const struct cgroup_group *group, struct json_writer *w)
 	json_key(w, "pids");
 	json_begin_object(w);
 	if (group != NULL) {
-		put_uint_file(w, "current", group->dir, "pids.current");
+		cgroup_stats_file(w, "current", group->dir, "pids.current");
 		(void)cgroup_read_uint(group->dir, "pids.max", &limit);
 		json_key(w, "limit");
 		json_put_uint(w, limit == UINT64_MAX ? 0 : limit);
@@ -287,8 +286,8 @@ static void blkio_stats(struct cgroup *cg, struct json_writer *w, struct buf *te
 	for (size_t i = 0; i < ARRAY_SIZE(files) && group != NULL; i++) {
 		/* BFQ counts only what BFQ scheduled: without such a disk the list is one zero
 		 * line. */
-		if (strchr(read_stat(group, files[i][1], text), ':') == NULL)
-			(void)read_stat(group, files[i][2], text);
+		if (strchr(cgroup_stats_read(group, files[i][1], text), ':') == NULL)
+			(void)cgroup_stats_read(group, files[i][2], text);
 		blkio_entries(w, files[i][0], buf_str(text));
 	}
 	json_end_object(w);
