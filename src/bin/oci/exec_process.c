@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bin/oci/environment.h"
+
 static size_t count_items(const struct options *o, enum option_id id)
 {
 	size_t n = 0;
@@ -23,45 +25,19 @@ static int set_args(struct oci *o, struct oci_process *p, struct bh_error *err)
 	return 0;
 }
 
-/* Replace the variable if it is set already, so that the last one counts for every reader. */
-static void put_variable(const char **items, size_t *count, const char *variable)
-{
-	size_t name = strcspn(variable, "=");
-
-	for (size_t i = 0; i < *count; i++) {
-		if (strncmp(items[i], variable, name) == 0 && items[i][name] == '=') {
-			items[i] = variable;
-			return;
-		}
-	}
-	items[(*count)++] = variable;
-}
-
 static int set_env(struct oci *o, struct oci_process *p, struct bh_error *err)
 {
 	const struct options *opts = &o->options;
-	size_t extra = count_items(opts, OPT_ENV), count = p->env.count;
-	const char **items;
+	size_t count = 0;
+	const char **variables = arena_calloc(&o->arena, opts->item_count + 1, sizeof(*variables));
 
-	if (extra == 0)
-		return 0;
-	items = arena_calloc(&o->arena, count + extra + 1, sizeof(*items));
-	if (items == NULL)
+	if (variables == NULL)
 		return bh_fail_errno(err, -ENOMEM, "environment");
-	if (count > 0)
-		memcpy(items, p->env.items, count * sizeof(*items));
 	for (size_t i = 0; i < opts->item_count; i++) {
-		if (opts->items[i].id != OPT_ENV)
-			continue;
-		if (strchr(opts->items[i].text, '=') == NULL || opts->items[i].text[0] == '=')
-			return bh_fail(err, -EINVAL,
-				"invalid environment variable \"%s\": NAME=VALUE",
-				opts->items[i].text);
-		put_variable(items, &count, opts->items[i].text);
+		if (opts->items[i].id == OPT_ENV)
+			variables[count++] = opts->items[i].text;
 	}
-	p->env.items = items;
-	p->env.count = count;
-	return 0;
+	return environment_set(&p->env, variables, count, &o->arena, err);
 }
 
 static int parse_id(

@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "bin/oci/environment.h"
 #include "kernel/path.h"
 
 void launch_release(struct launch *l)
@@ -58,6 +59,19 @@ static int read_bundle(struct oci *o, struct launch *l, struct bh_error *err)
 		log_write(&o->log, LOG_LEVEL_WARN, "config.json: %s",
 			l->container.config.warnings.items[i]);
 	return 0;
+}
+
+/* Descriptors of socket activation: sd_listen_fds(3) wants to be told, by the pid inside. */
+static int announce_listen_fds(struct oci *o, struct oci_process *p, struct bh_error *err)
+{
+	const char *variables[2] = {NULL, "LISTEN_PID=1"};
+
+	if (o->listen_fds == 0)
+		return 0;
+	variables[0] = arena_printf(&o->arena, "LISTEN_FDS=%u", o->listen_fds);
+	if (variables[0] == NULL)
+		return bh_fail_errno(err, -ENOMEM, "environment");
+	return environment_set(&p->env, variables, ARRAY_SIZE(variables), &o->arena, err);
 }
 
 /* --console-socket and process.terminal must fit each other. */
@@ -142,6 +156,8 @@ int launch_prepare(struct oci *o, struct launch *l, bool detach, struct bh_error
 		r = read_bundle(o, l, err);
 	if (r == 0)
 		r = check_terminal(o, &l->container.config, detach, err);
+	if (r == 0)
+		r = announce_listen_fds(o, &l->container.config.process, err);
 	if (r == 0)
 		r = fill_state(o, l, err);
 	if (r == 0)
