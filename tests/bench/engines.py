@@ -18,27 +18,6 @@ CONTAINERS = 50
 RUNS = 16
 
 
-# Groups that the peers make below the root of each hierarchy and leave there.
-PEER_GROUPS = ('docker', 'default', 'libpod_parent')
-
-
-def peer_groups():
-    """Paths of those that exist now."""
-    top = '/sys/fs/cgroup'
-    return {os.path.join(top, hierarchy, name) for hierarchy in os.listdir(top)
-            for name in PEER_GROUPS if os.path.isdir(os.path.join(top, hierarchy, name))}
-
-
-def remove_groups(paths):
-    """Remove empty groups, the innermost first; one that is in use stays."""
-    for path in paths:
-        for directory, _, _ in os.walk(path, topdown=False):
-            try:
-                os.rmdir(directory)
-            except OSError:
-                pass
-
-
 class Daemon:
     """A process that serves a docker socket. pids: those whose CPU counts as the engine's."""
 
@@ -265,12 +244,12 @@ def bench_memory(table, ours, peer):
 
 def bench(table, build, scratch):
     """Everything about engines, into the table."""
-    before = peer_groups()
+    before = bulkhead.peer_groups()
     try:
         bench_all(table, build, scratch)
     finally:
         measure.reap_all(5)
-        remove_groups(peer_groups() - before)
+        bulkhead.remove_groups(bulkhead.peer_groups() - before)
 
 
 def bench_all(table, build, scratch):

@@ -87,6 +87,27 @@ def busybox_tar(extra=()):
     return out.getvalue()
 
 
+# Groups that the peers make below the root of each hierarchy and leave there.
+PEER_GROUPS = ('docker', 'default', 'libpod_parent')
+
+
+def peer_groups():
+    """Paths of those that exist now."""
+    top = '/sys/fs/cgroup'
+    return {os.path.join(top, hierarchy, name) for hierarchy in os.listdir(top)
+            for name in PEER_GROUPS if os.path.isdir(os.path.join(top, hierarchy, name))}
+
+
+def remove_groups(paths):
+    """Remove empty groups, the innermost first; one that is in use stays."""
+    for path in paths:
+        for directory, _, _ in os.walk(path, topdown=False):
+            try:
+                os.rmdir(directory)
+            except OSError:
+                pass
+
+
 class Engine:
     """One bulkheadd. Use with `with`; leaving it removes every container and reports leftovers."""
 
