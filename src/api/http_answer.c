@@ -138,7 +138,7 @@ int http_stream_write(struct http_exchange *x, const void *data, size_t len)
 {
 	struct http_conn *c = x->conn;
 
-	if (len == 0 || c->broken)
+	if (len == 0 || c->broken || c->state != CONN_ANSWER)
 		return 0;
 	if (c->chunked)
 		buf_printf(&c->out, "%zx\r\n", len);
@@ -157,6 +157,8 @@ void http_stream_end(struct http_exchange *x)
 {
 	struct http_conn *c = x->conn;
 
+	if (c->state != CONN_ANSWER)
+		return;
 	if (c->chunked)
 		buf_puts(&c->out, "0\r\n\r\n");
 	conn_answered(c);
@@ -187,7 +189,23 @@ void http_handover_done(struct http_exchange *x)
 	conn_close(x->conn, false);
 }
 
+void http_raw_answer(struct http_exchange *x, const char *type, const void *data, size_t len)
+{
+	struct http_conn *c = x->conn;
+	struct http_handover handover;
+
+	if (http_handover_begin(x, type, &handover) < 0 ||
+		buf_append(&c->out, handover.answer.data, handover.answer.len) < 0 ||
+		buf_append(&c->out, data, len) < 0)
+		mark_broken(c);
+	buf_release(&handover.answer);
+	x->status = x->request.upgrade ? 101 : 200;
+	c->close_after = true;
+	conn_answered(c);
+}
+
 void http_abort(struct http_exchange *x)
 {
-	conn_close(x->conn, false);
+	x->ops = NULL;
+	mark_broken(x->conn);
 }

@@ -105,7 +105,7 @@ void http_respond(struct http_exchange *x, int status, const char *type, const c
 /* Begin an answer of unknown length; its head leaves at once. */
 void http_stream_begin(struct http_exchange *x, int status, const char *type);
 /* Append bytes. Returns 0, or -EAGAIN if the stream is full now: stop until `writable`. The bytes
- * were taken in either case. */
+ * were taken in either case. Does nothing once the answer has ended. */
 int http_stream_write(struct http_exchange *x, const void *data, size_t len);
 void http_stream_end(struct http_exchange *x);
 
@@ -123,7 +123,12 @@ int http_handover_begin(struct http_exchange *x, const char *type, struct http_h
 /* Forget the connection without shutting it down. */
 void http_handover_done(struct http_exchange *x);
 
-/* Give up: close the connection without completing the answer. No `closed` call. */
+/* Answer as for a handover, but write these bytes and close: an error that belongs in the stream.
+ */
+void http_raw_answer(struct http_exchange *x, const char *type, const void *data, size_t len);
+
+/* Give up: close the connection without completing the answer. No `closed` call; the exchange ends
+ * at the end of the round. */
 void http_abort(struct http_exchange *x);
 
 const char *http_status_text(int status);

@@ -35,6 +35,7 @@ struct api_request {
 	const struct json *body; /* NULL without */
 	const char *object;      /* named in the audit record; in the arena */
 	struct api_pending *pending;
+	bool tty;                                   /* the stream asked for is a terminal's */
 	void *stream;                               /* a streaming handler's state */
 	void (*stream_free)(struct api_request *r); /* called when the request ends */
 };

@@ -48,7 +48,8 @@ static const struct api_route routes[] = {
 	/* containers */
 	DOCKER(GET, "/containers/json", 0, CONTAINER_LIST, NONE, docker_containers_list),
 	DOCKER(POST, "/containers/create", 0, CONTAINER_CREATE, JSON, docker_container_create),
-	DOCKER(POST, "/containers/prune", 25, CONTAINER_DELETE, NONE, docker_containers_prune),
+	REFUSED(POST, "/containers/prune", CONTAINER_DELETE,
+		"pruning containers (docker rm works)"),
 	DOCKER(GET, "/containers/{}/json", 0, CONTAINER_READ, NONE, docker_container_inspect),
 	DOCKER(GET, "/containers/{}/top", 0, CONTAINER_READ, NONE, docker_container_top),
 	DOCKER(GET, "/containers/{}/logs", 0, CONTAINER_READ, NONE, docker_container_logs),

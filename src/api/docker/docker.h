@@ -34,7 +34,6 @@ void docker_container_kill(struct api_request *r);
 void docker_container_rename(struct api_request *r);
 void docker_container_resize(struct api_request *r);
 void docker_container_delete(struct api_request *r);
-void docker_containers_prune(struct api_request *r);
 /* wait.c */
 void docker_container_wait(struct api_request *r);
 /* attach.c */
