@@ -63,6 +63,7 @@ int rootfs_open(struct rootfs *fs, const struct sandbox_plan *plan, const struct
 
 	*fs = (struct rootfs){.plan = plan, .config = config, .cgroup = cgroup, .bundle = bundle,
 		.root = -EBADF, .pidns = -EBADF, .null_file = -EBADF, .empty_dir = -EBADF, .idmap = -EBADF};
+	(void)umask(0); /* the modes of nodes and mount points are meant; process_prepare() sets the user's */
 	if (mount(NULL, "/", NULL, plan->root_propagation, NULL) < 0)
 		return bh_fail_errno(err, -errno, "set mount propagation of /");
 	if (mount_fd < 0) {

@@ -32,19 +32,36 @@ static bool same_node(const struct stat *st, const struct oci_device *device)
 	return device->type == 'p' || st->st_rdev == makedev(device->major, device->minor);
 }
 
-/* Owner and mode of a node, by the descriptor that was checked to be it. */
-static int set_owner(const struct rootfs *fs, int node, const struct oci_device *device,
+/* Owner outside of the user namespace. */
+static int owner_of(const struct rootfs *fs, const struct oci_device *device, uint32_t *uid, uint32_t *gid,
 	struct bh_error *err)
 {
-	uint32_t uid = device->has_uid ? device->uid : 0, gid = device->has_gid ? device->gid : 0;
-	mode_t mode = device->has_mode ? device->mode & 07777 : 0666;
-	char self[32];
+	*uid = device->has_uid ? device->uid : 0;
+	*gid = device->has_gid ? device->gid : 0;
+	if (!fs->plan->builder)
+		return 0;
+	if (userns_to_outside(fs->plan->uids, fs->plan->uid_count, *uid, uid) < 0 ||
+		userns_to_outside(fs->plan->gids, fs->plan->gid_count, *gid, gid) < 0)
+		return bh_fail(err, -EINVAL, "device %s: owner %u:%u is not mapped", device->path, *uid, *gid);
+	return 0;
+}
 
-	if (fs->plan->builder) {
-		if (userns_to_outside(fs->plan->uids, fs->plan->uid_count, uid, &uid) < 0 ||
-			userns_to_outside(fs->plan->gids, fs->plan->gid_count, gid, &gid) < 0)
-			return bh_fail(err, -EINVAL, "device %s: owner %u:%u is not mapped", device->path, uid, gid);
-	}
+/* Owner and mode by a descriptor that is checked to be the node. */
+static int set_owner(const struct rootfs *fs, int parent, const char *name, const struct oci_device *device,
+	mode_t mode, struct bh_error *err)
+{
+	_cleanup_close_ int node = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	uint32_t uid, gid;
+	struct stat st;
+	char self[32];
+	int r = owner_of(fs, device, &uid, &gid, err);
+
+	if (r < 0)
+		return r;
+	if (node < 0 || fstat(node, &st) < 0)
+		return bh_fail_errno(err, -errno, "open device %s", device->path);
+	if (!same_node(&st, device))
+		return bh_fail(err, -EEXIST, "device %s: something else is at this path", device->path);
 	if (fchownat(node, "", uid, gid, AT_EMPTY_PATH) < 0)
 		return bh_fail_errno(err, -errno, "set the owner of device %s", device->path);
 	if (fchmodat(AT_FDCWD, path_of_fd(node, self), mode, 0) < 0)
@@ -52,25 +69,24 @@ static int set_owner(const struct rootfs *fs, int node, const struct oci_device 
 	return 0;
 }
 
+/* A new node belongs to the maker, who acts as the container's root, and gets its mode at once: the
+ * umask is 0 while a root file system is assembled. Only one that differs is looked at again. */
 static int make_node(struct rootfs *fs, const struct oci_device *device, struct bh_error *err)
 {
-	_cleanup_close_ int parent = -EBADF, node = -EBADF;
+	mode_t mode = device->has_mode ? device->mode & 07777 : 0666;
+	_cleanup_close_ int parent = -EBADF;
 	char name[NAME_MAX + 1];
-	struct stat st;
 	bool made;
 
 	parent = path_parent_in_root(fs->root, device->path, 1, name);
 	if (parent < 0)
 		return bh_fail_errno(err, parent, "open the directory of device %s", device->path);
-	made = mknodat(parent, name, node_type(device) | 0600, makedev(device->major, device->minor)) == 0;
+	made = mknodat(parent, name, node_type(device) | mode, makedev(device->major, device->minor)) == 0;
 	if (!made && errno != EEXIST)
 		return bh_fail_errno(err, -errno, "make device %s", device->path);
-	node = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	if (node < 0 || fstat(node, &st) < 0)
-		return bh_fail_errno(err, -errno, "open device %s", device->path);
-	if (!same_node(&st, device))
-		return bh_fail(err, -EEXIST, "device %s: something else is at this path", device->path);
-	return set_owner(fs, node, device, err);
+	if (made && !(device->has_uid && device->uid != 0) && !(device->has_gid && device->gid != 0))
+		return 0;
+	return set_owner(fs, parent, name, device, mode, err);
 }
 
 /* Without the right to make nodes the host's own one is bound, if it is the device that was asked
