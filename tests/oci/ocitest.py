@@ -95,7 +95,7 @@ class Result:
     def fails(self, *words):
         need(self.code != 0, f'{self.args}: exit 0 where an error was expected')
         for word in words:
-            need(word in self.err, f'{self.args}: "{word}" is not in: {self.err.strip()}')
+            need(word.lower() in self.err.lower(), f'{self.args}: "{word}" is not in: {self.err.strip()}')
         return self
 
     def exits(self, code):

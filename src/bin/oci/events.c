@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -12,6 +13,8 @@
 
 #define EVENT_BYTES_MAX (4u << 20)
 #define NANOSECONDS     1000000000ull
+#define OOM_STEP_MS     5
+#define OOM_WAIT_MS     200
 
 struct events {
 	struct oci *oci;
@@ -97,17 +100,23 @@ static int start_timer(struct events *e, uint64_t ns, struct bh_error *err)
 	return 0;
 }
 
-/* The notification may come without a kill (v1 raises it once more when the group goes): count. */
+/* The notification comes before the kill is counted, and also without one (v1 raises it once more
+ * when the group goes, v2 for other memory events): the count decides, after a short wait. */
 static int handle_oom(struct events *e, struct bh_error *err)
 {
+	const struct timespec step = {.tv_nsec = OOM_STEP_MS * 1000000L};
 	uint64_t ignored, kills;
 
 	(void)!read(e->oom_fd, &ignored, sizeof(ignored));
-	kills = cgroup_oom_kills(e->container.cgroup);
-	if (kills <= e->oom_kills)
-		return 0;
-	e->oom_kills = kills;
-	return print_event(e, "oom", err);
+	for (int waited = 0; waited < OOM_WAIT_MS; waited += OOM_STEP_MS) {
+		kills = cgroup_oom_kills(e->container.cgroup);
+		if (kills > e->oom_kills) {
+			e->oom_kills = kills;
+			return print_event(e, "oom", err);
+		}
+		(void)nanosleep(&step, NULL);
+	}
+	return 0;
 }
 
 /* Until process 1 ends. */

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "bin/oci/exec_cgroup.h"
 #include "bin/oci/exec_process.h"
 #include "bin/oci/foreground.h"
 #include "bin/oci/oci.h"
@@ -90,21 +91,22 @@ static int prepare(struct oci *o, struct exec *e, struct bh_error *err)
 static int launch(struct oci *o, struct exec *e, struct bh_error *err)
 {
 	const char *pid_file = options_value(&o->options, OPT_PID_FILE);
-	const struct sandbox_exec_request request = {
+	struct sandbox_exec_request request = {
 		.init_pid = e->container.state.pid,
 		.init_pidfd = e->init_pidfd,
 		.config = &e->container.config,
 		.process = &e->process,
-		.cgroup = e->container.state.cgroup,
-		.cgroup_sub = options_value(&o->options, OPT_CGROUP),
 		.stdio = {-EBADF, -EBADF, -EBADF},
 		.console_socket = e->console_socket,
 		.preserve_fds = o->listen_fds + o->preserve_fds,
 		.rootless = o->rootless,
 		.log = &o->log,
 	};
-	int r = sandbox_exec(&request, &e->started, err);
+	int r = exec_cgroup(
+		o, e->container.state.cgroup, &request.cgroup, &request.cgroup_sub, err);
 
+	if (r == 0)
+		r = sandbox_exec(&request, &e->started, err);
 	if (r < 0)
 		return r;
 	if (e->pidfd_socket >= 0)

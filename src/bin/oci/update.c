@@ -93,6 +93,22 @@ static int from_file(
 	return r;
 }
 
+/* A limit may need a group that the container was not in yet: what it is in goes on record, also
+ * when the update then fails half-way. */
+static int apply(struct container *c, const struct oci_resources *resources, struct bh_error *err)
+{
+	struct bh_error save_error = BH_ERROR_INIT;
+	int r = container_cgroup(c, err), saved;
+
+	if (r < 0)
+		return r;
+	if (c->cgroup == NULL)
+		return bh_fail(err, -ENOTSUP, "container %s has no control group", c->id);
+	r = cgroup_update(c->cgroup, resources, err);
+	saved = state_save(c->dir_fd, &c->state, c->cgroup, &save_error);
+	return r < 0 || saved == 0 ? r : bh_fail(err, saved, "%s", save_error.text);
+}
+
 int command_update(struct oci *o, struct bh_error *err)
 {
 	_cleanup_container_ struct container c = CONTAINER_INIT;
@@ -102,6 +118,10 @@ int command_update(struct oci *o, struct bh_error *err)
 	int r = container_open(o, o->options.args[0], &c, err);
 
 	if (r == 0)
+		r = state_lock(c.dir_fd, err);
+	if (r == 0)
+		r = state_load(c.dir_fd, c.id, &o->arena, &c.state, err);
+	if (r == 0)
 		r = container_status(&c, &status, err);
 	if (r < 0)
 		return r;
@@ -109,11 +129,5 @@ int command_update(struct oci *o, struct bh_error *err)
 		return bh_fail(err, -ESRCH, "container not running");
 	r = file != NULL ? from_file(o, file, &resources, err)
 			 : from_options(&o->options, &resources, err);
-	if (r == 0)
-		r = container_cgroup(&c, err);
-	if (r < 0)
-		return r;
-	if (c.cgroup == NULL)
-		return bh_fail(err, -ENOTSUP, "container %s has no control group", c.id);
-	return cgroup_update(c.cgroup, &resources, err);
+	return r < 0 ? r : apply(&c, &resources, err);
 }
