@@ -95,7 +95,21 @@ bool seccomp_clause_conditional(const struct seccomp_clause *clause, bool wide)
 	return false;
 }
 
-static int rank(enum seccomp_operator op)
+/*
+ * The order in which clauses for one system call are tried is that of libseccomp: a clause is a
+ * path of comparisons of 32-bit halves; clauses with equal first steps stay together; among
+ * different steps the higher argument (and half) goes first, then equality before "less" before
+ * "greater", then the operand: the larger one, but for "less" the smaller. Steps that this does not
+ * tell apart keep the order of the rules.
+ */
+struct step {
+	uint32_t place; /* 2 * argument, + 1 for the high half */
+	uint32_t rank, operand, mask;
+	uint16_t jump; /* comparison made */
+	bool masked;
+};
+
+static uint32_t rank(enum seccomp_operator op)
 {
 	switch (op) {
 	case SECCOMP_CMP_LT:
@@ -109,47 +123,99 @@ static int rank(enum seccomp_operator op)
 	}
 }
 
+static uint64_t mask_of(const struct seccomp_condition *c)
+{
+	return c->op == SECCOMP_CMP_MASKED_EQ ? c->value : UINT64_MAX;
+}
+
 /* What the argument, masked, is compared with. */
-static uint64_t operand(const struct seccomp_condition *c, bool wide)
+static uint64_t operand(const struct seccomp_condition *c)
 {
-	uint64_t v = c->op == SECCOMP_CMP_MASKED_EQ ? c->value & c->value_two : c->value;
-
-	return wide ? v : (uint32_t)v;
+	return (c->op == SECCOMP_CMP_MASKED_EQ ? c->value_two : c->value) & mask_of(c);
 }
 
-static int condition_order(
-	const struct seccomp_condition *a, const struct seccomp_condition *b, bool wide)
+static uint16_t last_jump(enum seccomp_operator op)
 {
-	uint64_t left = operand(a, wide), right = operand(b, wide);
-
-	if (a->index != b->index)
-		return a->index > b->index ? -1 : 1;
-	if (rank(a->op) != rank(b->op))
-		return rank(a->op) - rank(b->op);
-	if (left == right)
-		return 0;
-	if (rank(a->op) == 1)
-		return left < right ? -1 : 1;
-	return left > right ? -1 : 1;
+	if (rank(op) == 0)
+		return BPF_JEQ;
+	return op == SECCOMP_CMP_GT || op == SECCOMP_CMP_LE ? BPF_JGT : BPF_JGE;
 }
 
-int seccomp_clause_order(const struct seccomp_clause *a, const struct seccomp_clause *b, bool wide)
+/* Step number n of one condition; false if it has fewer. */
+static bool condition_step(
+	const struct seccomp_condition *c, bool wide, uint32_t n, struct step *ret)
 {
-	uint32_t i = 0, k = 0;
+	uint32_t steps = !wide ? 1 : rank(c->op) == 0 ? 2 : 3;
+	bool high = n + 1 < steps;
 
-	for (;;) {
-		int order;
+	if (n >= steps)
+		return false;
+	*ret = (struct step){2 * c->index + high, rank(c->op),
+		(uint32_t)(operand(c) >> (high ? 32 : 0)),
+		(uint32_t)(mask_of(c) >> (high ? 32 : 0)),
+		!high                  ? last_jump(c->op)
+		: steps == 3 && n == 0 ? BPF_JGT
+				       : BPF_JEQ,
+		c->op == SECCOMP_CMP_MASKED_EQ};
+	return true;
+}
 
-		while (i < a->count && always_holds(&a->conditions[i], wide))
-			i++;
-		while (k < b->count && always_holds(&b->conditions[k], wide))
-			k++;
-		if (i == a->count || k == b->count)
-			return 0;
-		order = condition_order(&a->conditions[i++], &b->conditions[k++], wide);
-		if (order != 0)
-			return order;
+static bool clause_step(
+	const struct seccomp_clause *clause, bool wide, uint32_t n, struct step *ret)
+{
+	for (uint32_t i = 0; i < clause->count; i++) {
+		const struct seccomp_condition *c = &clause->conditions[i];
+		uint32_t steps = !wide ? 1 : rank(c->op) == 0 ? 2 : 3;
+
+		if (always_holds(c, wide))
+			continue;
+		if (n < steps)
+			return condition_step(c, wide, n, ret);
+		n -= steps;
 	}
+	return false;
+}
+
+static bool same_step(const struct step *a, const struct step *b)
+{
+	return a->place == b->place && a->jump == b->jump && a->masked == b->masked &&
+	       a->operand == b->operand && a->mask == b->mask;
+}
+
+static bool step_before(const struct step *a, const struct step *b)
+{
+	if (a->place != b->place)
+		return a->place > b->place;
+	if (a->rank != b->rank)
+		return a->rank < b->rank;
+	return a->rank == 1 ? a->operand < b->operand : a->operand > b->operand;
+}
+
+size_t seccomp_clause_place(const struct seccomp_clause *const *list, size_t count,
+	const struct seccomp_clause *clause, bool wide)
+{
+	size_t low = 0, high = count;
+	struct step mine, theirs;
+
+	for (uint32_t depth = 0; clause_step(clause, wide, depth, &mine); depth++) {
+		size_t at = low, end;
+
+		for (; at < high; at++) {
+			if (!clause_step(list[at], wide, depth, &theirs))
+				continue;
+			if (same_step(&mine, &theirs) || step_before(&mine, &theirs))
+				break;
+		}
+		if (at == high || !same_step(&mine, &theirs))
+			return at;
+		for (end = at + 1; end < high; end++)
+			if (!clause_step(list[end], wide, depth, &theirs) ||
+				!same_step(&mine, &theirs))
+				break;
+		low = at;
+		high = end;
+	}
+	return low;
 }
 
 /* ---- instructions ---- */
@@ -212,7 +278,7 @@ static struct seccomp_target emit_condition(const struct seccomp_condition *c,
 	case SECCOMP_CMP_NE:
 		return emit_equal(e, at, wide, UINT64_MAX, c->value, no, yes);
 	case SECCOMP_CMP_MASKED_EQ:
-		return emit_equal(e, at, wide, c->value, operand(c, wide), yes, no);
+		return emit_equal(e, at, wide, c->value, operand(c), yes, no);
 	case SECCOMP_CMP_GT:
 		return emit_greater(e, at, wide, BPF_JGT, c->value, yes, no);
 	case SECCOMP_CMP_GE:

@@ -28,9 +28,9 @@ const struct seccomp_clause *seccomp_clause_multiplexed(
 	const struct seccomp_clause *clause, unsigned int call, struct arena *a);
 /* Whether some condition can fail on an architecture of this width. */
 bool seccomp_clause_conditional(const struct seccomp_clause *clause, bool wide);
-/* Negative if a is tried before b: higher arguments first, then equality before "less" before
- * "greater", then the narrower range. */
-int seccomp_clause_order(const struct seccomp_clause *a, const struct seccomp_clause *b, bool wide);
+/* Where in a list, ordered so far, clause is to be inserted; clauses are tried from the front. */
+size_t seccomp_clause_place(const struct seccomp_clause *const *list, size_t count,
+	const struct seccomp_clause *clause, bool wide);
 /* Write the tests; `fail` is where to go on when one fails. */
 struct seccomp_target seccomp_clause_emit(const struct seccomp_clause *clause,
 	const struct seccomp_architecture *arch, struct seccomp_emit *e,

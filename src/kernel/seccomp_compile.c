@@ -10,7 +10,7 @@
  * - A rule with the default action is ignored (as runc and crun do before they call libseccomp).
  * - A system call no rule names, and one whose conditions all fail, gets the default action.
  * - An unconditional rule beats conditional ones of the same system call; of several, the first.
- * - Of several conditional rules that match, the most specific decides: see seccomp_clause_order().
+ * - Of several conditional rules that match, the most specific decides: see seccomp_clause_place().
  * - 32-bit architectures look at the low half of an argument, also for 64-bit values in rules. A
  *   masked comparison ignores bits of the second value outside the mask.
  * - Calls that socketcall(2) or ipc(2) multiplex are matched both ways where both exist; in the
@@ -67,6 +67,7 @@ struct compiler {
 	struct use *uses;
 	size_t use_count;
 	struct entry *entries;
+	const struct seccomp_clause **tried; /* clauses of entries, ordered within one number */
 	size_t entry_count, entry_max, conditional_count;
 	struct span *spans;
 	size_t span_count;
@@ -194,7 +195,8 @@ static int add_rules(struct compiler *c, struct bh_error *err)
 	/* each number ends at most two spans, and three come from the range of x32 */
 	c->entries = arena_calloc(c->arena, c->entry_max + 1, sizeof(*c->entries));
 	c->spans = arena_calloc(c->arena, 2 * c->entry_max + 4, sizeof(*c->spans));
-	return c->entries != NULL && c->spans != NULL ? 0 : out_of_memory(err);
+	c->tried = arena_calloc(c->arena, c->entry_max + 1, sizeof(*c->tried));
+	return c->entries != NULL && c->spans != NULL && c->tried != NULL ? 0 : out_of_memory(err);
 }
 
 /* ---- uses to entries ---- */
@@ -301,11 +303,12 @@ static void add_rest(struct compiler *c, uint32_t token, uint32_t from, uint32_t
 		add_span(c, UINT32_MAX, rest_action(c, token, UINT32_MAX), 0, 0);
 }
 
-/* Entries first to first + count are of one number: put those that count in front, in the order in
- * which they are tried. Returns how many, 0 if ret_action alone decides. */
+/* Entries first to first + count are of one number: list those of their clauses that are tried, in
+ * order. Returns how many, 0 if ret_action alone decides. */
 static size_t settle_entries(struct compiler *c, size_t first, size_t count, uint32_t *ret_action)
 {
-	struct entry *e = &c->entries[first];
+	const struct entry *e = &c->entries[first];
+	const struct seccomp_clause **list = &c->tried[first];
 
 	for (size_t i = 0; i < count; i++) {
 		if (!seccomp_clause_conditional(e[i].clause, e[i].arch->wide)) {
@@ -318,16 +321,11 @@ static size_t settle_entries(struct compiler *c, size_t first, size_t count, uin
 		c->emit.full = true; /* known before the time is spent */
 		return count;
 	}
-	/* insertion sort: stable, and the lists are short */
-	for (size_t i = 1; i < count; i++) {
-		struct entry moved = e[i];
-		size_t k = i;
+	for (size_t i = 0; i < count; i++) {
+		size_t at = seccomp_clause_place(list, i, e[i].clause, e[i].arch->wide);
 
-		for (; k > 0 &&
-			seccomp_clause_order(moved.clause, e[k - 1].clause, moved.arch->wide) < 0;
-			k--)
-			e[k] = e[k - 1];
-		e[k] = moved;
+		memmove(&list[at + 1], &list[at], (i - at) * sizeof(*list));
+		list[at] = e[i].clause;
 	}
 	return count;
 }
@@ -362,9 +360,8 @@ static struct seccomp_target emit_leaf(struct compiler *c, const struct span *sp
 	if (span->count == 0)
 		return seccomp_return(span->action);
 	for (size_t i = span->count; i-- > 0 && !c->emit.full;) {
-		const struct entry *e = &c->entries[span->first + i];
-
-		next = seccomp_clause_emit(e->clause, e->arch, &c->emit, next);
+		next = seccomp_clause_emit(
+			c->tried[span->first + i], c->entries[span->first].arch, &c->emit, next);
 	}
 	return next;
 }

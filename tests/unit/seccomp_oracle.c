@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "seccomp_oracle.h"
+
+#include <errno.h>
+#include <seccomp.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+/* ---- machine ---- */
+
+bool oracle_valid(const struct sock_fprog *prog)
+{
+	if (prog->len == 0 || prog->len > SECCOMP_PROGRAM_MAX)
+		return false;
+	for (size_t i = 0; i < prog->len; i++) {
+		const struct sock_filter *f = &prog->filter[i];
+		size_t left = prog->len - i - 1;
+
+		switch (f->code) {
+		case BPF_LD | BPF_W | BPF_ABS:
+			if (f->k % 4 != 0 || f->k >= sizeof(struct seccomp_data) || left == 0)
+				return false;
+			break;
+		case BPF_ALU | BPF_AND | BPF_K:
+			if (left == 0)
+				return false;
+			break;
+		case BPF_RET | BPF_K:
+			break;
+		case BPF_JMP | BPF_JA:
+			if (f->k >= left)
+				return false;
+			break;
+		case BPF_JMP | BPF_JEQ | BPF_K:
+		case BPF_JMP | BPF_JGT | BPF_K:
+		case BPF_JMP | BPF_JGE | BPF_K:
+			if (f->jt >= left || f->jf >= left)
+				return false;
+			break;
+		default:
+			return false;
+		}
+	}
+	return true;
+}
+
+uint32_t oracle_run(const struct sock_fprog *prog, const struct seccomp_data *data)
+{
+	uint32_t a = 0;
+
+	for (size_t i = 0; i < prog->len; i++) {
+		const struct sock_filter *f = &prog->filter[i];
+
+		switch (f->code) {
+		case BPF_LD | BPF_W | BPF_ABS:
+			memcpy(&a, (const char *)data + f->k, sizeof(a));
+			break;
+		case BPF_ALU | BPF_AND | BPF_K:
+			a &= f->k;
+			break;
+		case BPF_RET | BPF_K:
+			return f->k;
+		case BPF_JMP | BPF_JA:
+			i += f->k;
+			break;
+		case BPF_JMP | BPF_JEQ | BPF_K:
+			i += a == f->k ? f->jt : f->jf;
+			break;
+		case BPF_JMP | BPF_JGT | BPF_K:
+			i += a > f->k ? f->jt : f->jf;
+			break;
+		case BPF_JMP | BPF_JGE | BPF_K:
+			i += a >= f->k ? f->jt : f->jf;
+			break;
+		default:
+			return ORACLE_STUCK;
+		}
+	}
+	return ORACLE_STUCK;
+}
+
+/* ---- libseccomp ---- */
+
+static const enum scmp_compare operators[] = {
+	[SECCOMP_CMP_NE] = SCMP_CMP_NE,
+	[SECCOMP_CMP_LT] = SCMP_CMP_LT,
+	[SECCOMP_CMP_LE] = SCMP_CMP_LE,
+	[SECCOMP_CMP_EQ] = SCMP_CMP_EQ,
+	[SECCOMP_CMP_GE] = SCMP_CMP_GE,
+	[SECCOMP_CMP_GT] = SCMP_CMP_GT,
+	[SECCOMP_CMP_MASKED_EQ] = SCMP_CMP_MASKED_EQ,
+};
+
+static struct scmp_arg_cmp convert(const struct seccomp_condition *c)
+{
+	return (struct scmp_arg_cmp){c->index, operators[c->op], c->value, c->value_two};
+}
+
+static int add_rule(scmp_filter_ctx ctx, const struct seccomp_rule *rule, int number)
+{
+	struct scmp_arg_cmp args[SECCOMP_CONDITIONS_MAX];
+	unsigned int seen = 0;
+	bool repeated = false;
+	int r = 0;
+
+	for (size_t i = 0; i < rule->condition_count; i++) {
+		repeated = repeated || (seen & 1u << rule->conditions[i].index);
+		seen |= 1u << rule->conditions[i].index;
+	}
+	if (repeated) {
+		for (size_t i = 0; r == 0 && i < rule->condition_count; i++) {
+			args[0] = convert(&rule->conditions[i]);
+			r = seccomp_rule_add_array(ctx, rule->action, number, 1, args);
+		}
+		return r;
+	}
+	for (size_t i = 0; i < rule->condition_count; i++)
+		args[i] = convert(&rule->conditions[i]);
+	return seccomp_rule_add_array(
+		ctx, rule->action, number, (unsigned int)rule->condition_count, args);
+}
+
+static int add_all(scmp_filter_ctx ctx, const struct seccomp_profile *profile)
+{
+	for (size_t i = 0; i < profile->architecture_count; i++) {
+		char name[32] = "";
+		const char *from = profile->architectures[i] + strlen("SCMP_ARCH_");
+		int r;
+
+		for (size_t k = 0; from[k] != '\0' && k < sizeof(name) - 1; k++)
+			name[k] = (char)(from[k] | (from[k] >= 'A' && from[k] <= 'Z' ? 0x20 : 0));
+		r = seccomp_arch_add(ctx, seccomp_arch_resolve_name(name));
+		if (r < 0 && r != -EEXIST)
+			return r;
+	}
+	for (size_t i = 0; i < profile->rule_count; i++) {
+		const struct seccomp_rule *rule = &profile->rules[i];
+
+		if (rule->action == profile->default_action)
+			continue;
+		for (size_t k = 0; k < rule->name_count; k++) {
+			int number = seccomp_syscall_resolve_name(rule->names[k]);
+			int r = number == __NR_SCMP_ERROR ? 0 : add_rule(ctx, rule, number);
+
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+static int export_program(scmp_filter_ctx ctx, struct sock_fprog *ret)
+{
+	static struct sock_filter room[1 << 16];
+	_cleanup_close_ int fd = memfd_create("oracle", MFD_CLOEXEC);
+	ssize_t n;
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = seccomp_export_bpf(ctx, fd);
+	if (r < 0)
+		return r;
+	n = pread(fd, room, sizeof(room), 0);
+	if (n < 0 || n == (ssize_t)sizeof(room))
+		return -E2BIG;
+	ret->filter = malloc((size_t)n);
+	if (ret->filter == NULL)
+		return -ENOMEM;
+	memcpy(ret->filter, room, (size_t)n);
+	ret->len = (unsigned short)((size_t)n / sizeof(*room));
+	return 0;
+}
+
+int oracle_compile(
+	const struct seccomp_profile *profile, unsigned int optimize, struct sock_fprog *ret)
+{
+	scmp_filter_ctx ctx = seccomp_init(profile->default_action);
+	int r;
+
+	if (ctx == NULL)
+		return -ENOMEM;
+	r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, optimize);
+	if (r == 0)
+		r = add_all(ctx, profile);
+	if (r == 0)
+		r = export_program(ctx, ret);
+	seccomp_release(ctx);
+	return r;
+}
