@@ -48,8 +48,8 @@ struct oci_field {
 	bool required;
 	oci_decode_fn *decode;
 	size_t offset;
-	const struct oci_object *object; /* of an OBJECT, of the elements of a LIST, MAP or VALUE */
-	size_t max;                      /* elements of a LIST or MAP */
+	const struct oci_object *object; /* of the value, or of each element where max is set */
+	size_t max;                      /* most elements */
 	const char *reason;
 };
 
@@ -76,9 +76,10 @@ struct oci_object {
 		.name = (json_name), .kind = OCI_FIELD_VALUE, .decode = (fn), .offset = 0          \
 	}
 /* The same, for an array whose elements have the table obj. */
-#define OCI_WHOLE_OF(json_name, fn, obj)                                                           \
+#define OCI_WHOLE_OF(json_name, fn, obj, most)                                                     \
 	{                                                                                          \
-		.name = (json_name), .kind = OCI_FIELD_VALUE, .decode = (fn), .object = (obj)      \
+		.name = (json_name), .kind = OCI_FIELD_VALUE, .decode = (fn), .object = (obj),     \
+		.max = (most)                                                                      \
 	}
 /* An object whose members lie in the structure around it. */
 #define OCI_INLINE(json_name, obj)                                                                 \

@@ -344,7 +344,7 @@ static int check_linux(struct oci_decoder *d, const struct json *node, void *tar
 }
 
 static const struct oci_field linux_fields[] = {
-	OCI_WHOLE_OF("namespaces", decode_namespaces, &namespace_object),
+	OCI_WHOLE_OF("namespaces", decode_namespaces, &namespace_object, OCI_NS_COUNT),
 	OCI_LIST("uidMappings", &oci_object_id_map, OCI_ID_MAPS_MAX, struct oci_config, uid_maps),
 	OCI_LIST("gidMappings", &oci_object_id_map, OCI_ID_MAPS_MAX, struct oci_config, gid_maps),
 	OCI_INLINE("timeOffsets", &clock_object),

@@ -332,6 +332,8 @@ static const struct oci_field blkio_fields[] = {
 	BLKIO_LIST("throttleWriteBpsDevice", &throttle_object, write_bps),
 	BLKIO_LIST("throttleReadIOPSDevice", &throttle_object, read_iops),
 	BLKIO_LIST("throttleWriteIOPSDevice", &throttle_object, write_iops),
+	OCI_REFUSED("throttleReadIopsDevice", "its name is throttleReadIOPSDevice"),
+	OCI_REFUSED("throttleWriteIopsDevice", "its name is throttleWriteIOPSDevice"),
 };
 
 static const struct oci_object blkio_object = {
