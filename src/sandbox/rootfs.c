@@ -221,11 +221,19 @@ int rootfs_run(struct rootfs *fs, bool after_hooks, struct bh_error *err)
 	return 0;
 }
 
+/* The old root ends up stacked on the new one at "/". It is entered by descriptor, because "." of
+ * mount(2) would be the new one, and is made a slave first: the unmount must not travel to the host,
+ * and the new root keeps its own propagation. */
 static int leave_by_pivot(struct bh_error *err)
 {
+	_cleanup_close_ int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (old < 0)
+		return bh_fail_errno(err, -errno, "open /");
 	if (syscall(SYS_pivot_root, ".", ".") < 0)
 		return bh_fail_errno(err, -errno, "pivot_root");
-	/* The old root is now on top of the new one. Slave: the unmount below must not travel back. */
+	if (fchdir(old) < 0)
+		return bh_fail_errno(err, -errno, "enter the old root");
 	if (mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0)
 		return bh_fail_errno(err, -errno, "detach the old root from propagation");
 	if (umount2(".", MNT_DETACH) < 0)
