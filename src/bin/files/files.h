@@ -50,10 +50,4 @@ struct archive_entry;
 int unpack_xattrs(int parent, const char *name, struct archive_entry *entry, const char *path,
 	struct bh_error *err);
 
-/* Remove everything below directory dir: bounded recursion, no link followed, no other file system.
- */
-int remove_contents(int dir, struct bh_error *err);
-/* Remove one entry of dir, whatever it is. */
-int remove_entry(int dir, const char *name, struct bh_error *err);
-
 #endif

@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "bin/files/files.h"
+#include "kernel/tree.h"
 
 #define RESULT_MAX 8192
 
@@ -54,7 +55,7 @@ static int do_remove(struct bh_error *err)
 {
 	int r = jail_enter(err);
 
-	return r < 0 ? r : remove_contents(FILES_DIR_FD, err);
+	return r < 0 ? r : tree_remove_contents(FILES_DIR_FD, TREE_NO_BUDGET, err);
 }
 
 int main(int argc, char **argv)

@@ -21,6 +21,7 @@
 #include "base/mem.h"
 #include "bin/files/files.h"
 #include "kernel/path.h"
+#include "kernel/tree.h"
 
 #define WHITEOUT_PREFIX ".wh."
 #define DIR_TIMES_MAX   (256u << 20) /* bytes of remembered directories */
@@ -163,7 +164,7 @@ static int make_hardlink(struct unpacker *u, struct archive_entry *entry, int pa
 		return bh_fail(
 			u->err, -ENOENT, "%s: link to %s, which the archive lacks", path, target);
 	if (fstatat(parent, name, &(struct stat){0}, AT_SYMLINK_NOFOLLOW) == 0) {
-		int r = remove_entry(parent, name, u->err);
+		int r = tree_remove(parent, name, TREE_NO_BUDGET, u->err);
 
 		if (r < 0)
 			return bh_wrap(u->err, "replace %s", path);
@@ -253,7 +254,7 @@ static int make_entry(struct unpacker *u, struct archive_entry *entry, const cha
 	} else {
 		if (*path == '\0')
 			return bh_fail(u->err, -EINVAL, "the root of the archive is no directory");
-		r = remove_entry(parent, name, u->err);
+		r = tree_remove(parent, name, TREE_NO_BUDGET, u->err);
 		if (r == 0)
 			r = make_node(u, entry, parent, name, path);
 	}

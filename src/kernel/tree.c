@@ -5,15 +5,18 @@
  * than the descriptors allow are flattened: a directory too deep is renamed into the top and comes
  * up again.
  */
+#include "kernel/tree.h"
+
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "bin/files/files.h"
 
 #define DEPTH_MAX  24
 #define PASSES_MAX 65536 /* each pass moves every branch up by DEPTH_MAX levels */
@@ -23,6 +26,7 @@ struct walk {
 	dev_t device;
 	uint64_t moved; /* number for the next name in the top */
 	bool again;
+	uint64_t *budget;
 };
 
 static int remove_level(struct walk *w, int dir, unsigned int depth, struct bh_error *err);
@@ -64,6 +68,9 @@ static int remove_directory(
 static int remove_one(
 	struct walk *w, int dir, const char *name, unsigned int depth, struct bh_error *err)
 {
+	if (*w->budget == 0)
+		return bh_fail(err, -EAGAIN, "more entries than may be removed at once");
+	--*w->budget;
 	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
 		return 0;
 	if (errno != EISDIR && errno != EPERM)
@@ -98,9 +105,9 @@ static int remove_level(struct walk *w, int dir, unsigned int depth, struct bh_e
 	return r;
 }
 
-int remove_contents(int dir, struct bh_error *err)
+int tree_remove_contents(int dir, uint64_t budget, struct bh_error *err)
 {
-	struct walk w = {.top = dir};
+	struct walk w = {.top = dir, .budget = &budget};
 	struct stat st;
 	int r = 0;
 
@@ -116,7 +123,7 @@ int remove_contents(int dir, struct bh_error *err)
 	return r < 0 ? r : bh_fail(err, -ELOOP, "the tree does not end");
 }
 
-int remove_entry(int dir, const char *name, struct bh_error *err)
+int tree_remove(int dir, const char *name, uint64_t budget, struct bh_error *err)
 {
 	_cleanup_close_ int fd = -EBADF;
 	int r;
@@ -128,7 +135,7 @@ int remove_entry(int dir, const char *name, struct bh_error *err)
 	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return bh_fail_errno(err, -errno, "open %s", name);
-	r = remove_contents(fd, err);
+	r = tree_remove_contents(fd, budget, err);
 	if (r < 0)
 		return r;
 	if (unlinkat(dir, name, AT_REMOVEDIR) < 0)
