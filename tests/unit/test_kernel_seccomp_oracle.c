@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "kernel/seccomp_table.h"
 #include "seccomp_json.h"
+#include "seccomp_machine.h"
 #include "seccomp_oracle.h"
 #include "test.h"
 
@@ -166,8 +167,8 @@ static int compare(const struct pair *p, uint32_t token, uint32_t number, const 
 	uint32_t ours, theirs;
 
 	memcpy(data.args, args, sizeof(data.args));
-	ours = oracle_run(&p->ours, &data);
-	theirs = oracle_run(&p->theirs, &data);
+	ours = seccomp_machine_run(&p->ours, &data);
+	theirs = seccomp_machine_run(&p->theirs, &data);
 	if (ours == theirs)
 		return 0;
 	if (excused(p, &data, ours, theirs)) {
@@ -253,7 +254,7 @@ static void make_pair(const struct seccomp_profile *profile, struct arena *a, st
 	*p = (struct pair){.profile = profile};
 	CHECK_INT(oracle_compile(profile, 1, &p->theirs), 0);
 	CHECK_INT(seccomp_compile(profile, a, &p->ours, NULL, &err), 0);
-	CHECK(oracle_valid(&p->ours));
+	CHECK(seccomp_machine_valid(&p->ours));
 }
 
 static const uint32_t tokens[] = {AUDIT_ARCH_X86_64, AUDIT_ARCH_I386, AUDIT_ARCH_AARCH64,
@@ -458,7 +459,7 @@ static int judge(const struct seccomp_profile *profile, bool may_excuse)
 		return 0;
 	CHECK_INT(arena_init(&a, ARENA), 0);
 	CHECK_INT(seccomp_compile(profile, &a, &p.ours, NULL, &err), 0);
-	CHECK(oracle_valid(&p.ours));
+	CHECK(seccomp_machine_valid(&p.ours));
 	bad = compare_profile(profile, &p);
 	free(p.theirs.filter);
 	return bad != 0 ? -1 : 1;
