@@ -40,6 +40,26 @@ static int convert_rule(
 	return 0;
 }
 
+static int check_listener(const struct oci_seccomp *policy, struct bh_error *err)
+{
+	bool notify = false;
+
+	if ((policy->default_action & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_USER_NOTIF)
+		return bh_fail(err, -EINVAL,
+			"seccomp: SCMP_ACT_NOTIFY cannot be the default action, process 1 would "
+			"wait"
+			" for an answer before its listener can be handed over");
+	for (size_t i = 0; i < policy->rule_count && !notify; i++)
+		notify = (policy->rules[i].action & SECCOMP_RET_ACTION_FULL) ==
+			 SECCOMP_RET_USER_NOTIF;
+	if (notify && policy->listener_path == NULL)
+		return bh_fail(err, -EINVAL, "seccomp: SCMP_ACT_NOTIFY needs listenerPath");
+	if (!notify && policy->listener_path != NULL)
+		return bh_fail(err, -EINVAL,
+			"seccomp: listenerPath is set, but no system call has SCMP_ACT_NOTIFY");
+	return 0;
+}
+
 int seccomp_policy_compile(const struct oci_seccomp *policy, struct arena *a,
 	struct sock_fprog *ret, struct seccomp_warnings *warnings, struct bh_error *err)
 {
@@ -51,17 +71,15 @@ int seccomp_policy_compile(const struct oci_seccomp *policy, struct arena *a,
 
 	if (rules == NULL)
 		return bh_fail(err, -ENOMEM, "seccomp profile too large");
+	r = check_listener(policy, err);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < policy->rule_count; i++)
 		if (convert_rule(&policy->rules[i], a, &rules[i]) < 0)
 			return bh_fail(err, -ENOMEM, "seccomp profile too large");
 	r = seccomp_compile(&profile, a, &prog, warnings, err);
 	if (r < 0)
 		return r;
-	if (seccomp_policy_notifies(&prog) && policy->listener_path == NULL)
-		return bh_fail(err, -EINVAL, "seccomp: SCMP_ACT_NOTIFY needs listenerPath");
-	if (!seccomp_policy_notifies(&prog) && policy->listener_path != NULL)
-		return bh_fail(err, -EINVAL,
-			"seccomp: listenerPath is set, but no system call has SCMP_ACT_NOTIFY");
 	*ret = prog;
 	return 0;
 }

@@ -20,8 +20,9 @@
 #include "kernel/seccomp.h"
 #include "spec/oci.h"
 
-/* Compile. The program lives in a. warnings may be NULL. -EINVAL also for a listenerPath without an
- * SCMP_ACT_NOTIFY action or the reverse. Errors otherwise as seccomp_compile(). */
+/* Compile. The program lives in a. warnings may be NULL. -EINVAL also for a listenerPath without a
+ * rule of action SCMP_ACT_NOTIFY, the reverse, and SCMP_ACT_NOTIFY as the default action (refused
+ * by runc too). Errors otherwise as seccomp_compile(). */
 int seccomp_policy_compile(const struct oci_seccomp *policy, struct arena *a,
 	struct sock_fprog *ret, struct seccomp_warnings *warnings, struct bh_error *err);
 
