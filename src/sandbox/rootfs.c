@@ -16,7 +16,62 @@
 #include "kernel/mount.h"
 #include "kernel/path.h"
 
-#define PROPAGATION_FLAGS (MS_SHARED | MS_SLAVE | MS_PRIVATE | MS_UNBINDABLE)
+static int mount_id(int fd, uint64_t *ret)
+{
+	struct statx st;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) < 0)
+		return -errno;
+	*ret = st.stx_mnt_id;
+	return 0;
+}
+
+/* Make the mount that holds the directory private: its root is where ".." leaves it. */
+static int make_holder_private(int dir)
+{
+	_cleanup_close_ int at = fcntl(dir, F_DUPFD_CLOEXEC, 3);
+
+	if (at < 0)
+		return -errno;
+	for (;;) {
+		_cleanup_close_ int up = openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		struct stat here, there;
+		uint64_t id = 0, up_id = 0;
+		int r = up < 0 ? -errno : mount_id(at, &id);
+
+		if (r == 0)
+			r = mount_id(up, &up_id);
+		if (r == 0 && (fstat(at, &here) < 0 || fstat(up, &there) < 0))
+			r = -errno;
+		if (r < 0)
+			return r;
+		if (id != up_id || (here.st_ino == there.st_ino && here.st_dev == there.st_dev))
+			return mount_set_propagation(at, MS_PRIVATE, false);
+		(void)fd_close(at);
+		at = TAKE_FD(up);
+	}
+}
+
+/* rootfsPropagation may leave the host's mounts shared with it, so that those of the container can
+ * travel. The one that the new root is attached to must not be: the root would travel, too, and
+ * pivot_root(2) refuses a shared parent. */
+static int isolate_target(const struct rootfs *fs, bool prepared, struct bh_error *err)
+{
+	unsigned long propagation = fs->plan->root_propagation;
+	_cleanup_close_ int bundle = -EBADF, target = -EBADF;
+	int r;
+
+	if ((propagation & MS_REC) != 0 && (propagation & MS_SHARED) == 0)
+		return 0;
+	bundle = open(fs->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (bundle < 0)
+		return bh_fail_errno(err, -errno, "open bundle %s", fs->bundle);
+	target = openat(bundle, prepared ? "." : fs->config->root_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (target < 0)
+		return bh_fail_errno(err, -errno, "open root file system %s", fs->config->root_path);
+	r = make_holder_private(target);
+	return r < 0 ? bh_fail_errno(err, r, "make the mount of the root file system private") : 0;
+}
 
 static int clone_root_path(const struct rootfs *fs, struct bh_error *err)
 {
@@ -66,13 +121,17 @@ int rootfs_open(struct rootfs *fs, const struct sandbox_plan *plan, const struct
 	(void)umask(0); /* the modes of nodes and mount points are meant; process_prepare() sets the user's */
 	if (mount(NULL, "/", NULL, plan->root_propagation, NULL) < 0)
 		return bh_fail_errno(err, -errno, "set mount propagation of /");
+	r = isolate_target(fs, prepared >= 0, err);
+	if (r < 0)
+		return r;
 	if (mount_fd < 0) {
 		mount_fd = clone_root_path(fs, err);
 		if (mount_fd < 0)
 			return mount_fd;
 	}
-	r = mount_set_propagation(mount_fd, plan->root_propagation & PROPAGATION_FLAGS & ~(unsigned long)MS_UNBINDABLE
-			? plan->root_propagation & PROPAGATION_FLAGS : MS_PRIVATE, true);
+	/* Not shared while it is filled: every mount in it would appear on the host. rootfs_pivot() shares
+	 * it at the end. */
+	r = mount_set_propagation(mount_fd, (plan->root_propagation & MS_SLAVE) != 0 ? MS_SLAVE : MS_PRIVATE, true);
 	if (r < 0)
 		return bh_fail_errno(err, r, "set mount propagation of the root file system");
 	r = attach_root(fs, mount_fd, prepared >= 0, err);
