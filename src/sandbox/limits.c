@@ -31,7 +31,7 @@ static int apply_rlimits(const struct oci_process *process, pid_t pid, struct bh
 		const struct oci_rlimit *l = &process->rlimits[i];
 		struct rlimit64 value = {.rlim_cur = l->soft, .rlim_max = l->hard};
 
-		if (prlimit64(pid, (enum __rlimit_resource)l->resource, &value, NULL) < 0)
+		if (prlimit64(pid, l->resource, &value, NULL) < 0)
 			return bh_fail_errno(err, -errno, "/process/rlimits/%zu: set %s to %llu:%llu", i, l->name,
 				(unsigned long long)l->soft, (unsigned long long)l->hard);
 	}
