@@ -98,6 +98,10 @@ int channel_receive(int channel, int timeout_ms, struct channel_message *ret, in
 			timeout_ms / 1000);
 	memset(ret, 0, sizeof(*ret));
 	n = TEMP_FAILURE_RETRY(recvmsg(channel, &msg, MSG_CMSG_CLOEXEC));
+	/* A peer that ended without reading all we sent: the kernel tells that once, ahead of the last
+	 * words it had sent. */
+	if (n < 0 && errno == ECONNRESET)
+		n = TEMP_FAILURE_RETRY(recvmsg(channel, &msg, MSG_CMSG_CLOEXEC));
 	if (n < 0)
 		return bh_fail_errno(err, -errno, "receive from the container's process");
 	take_descriptor(&msg, ret_fd);
