@@ -48,7 +48,7 @@ struct use {
 
 /* A clause for a system call number. */
 struct entry {
-	uint32_t number, order;
+	uint32_t number;
 	const struct seccomp_architecture *arch;
 	const struct seccomp_clause *clause;
 };
@@ -66,7 +66,8 @@ struct compiler {
 	size_t arch_count;
 	struct use *uses;
 	size_t use_count;
-	struct entry *entries;
+	struct entry *entries, *unsorted;
+	uint64_t *keys, *spare; /* of the sort */
 	const struct seccomp_clause **tried; /* clauses of entries, ordered within one number */
 	size_t entry_count, entry_max, conditional_count;
 	struct span *spans;
@@ -194,6 +195,11 @@ static int add_rules(struct compiler *c, struct bh_error *err)
 	}
 	/* each number ends at most two spans, and three come from the range of x32 */
 	c->entries = arena_calloc(c->arena, c->entry_max + 1, sizeof(*c->entries));
+	c->unsorted = arena_calloc(c->arena, c->entry_max + 1, sizeof(*c->unsorted));
+	c->keys = arena_calloc(c->arena, c->entry_max + 1, sizeof(*c->keys));
+	c->spare = arena_calloc(c->arena, c->entry_max + 1, sizeof(*c->spare));
+	if (c->unsorted == NULL || c->keys == NULL || c->spare == NULL)
+		return out_of_memory(err);
 	c->spans = arena_calloc(c->arena, 2 * c->entry_max + 4, sizeof(*c->spans));
 	c->tried = arena_calloc(c->arena, c->entry_max + 1, sizeof(*c->tried));
 	return c->entries != NULL && c->spans != NULL && c->tried != NULL ? 0 : out_of_memory(err);
@@ -204,7 +210,7 @@ static int add_rules(struct compiler *c, struct bh_error *err)
 static void add_entry(struct compiler *c, const struct seccomp_architecture *arch, uint32_t number,
 	const struct seccomp_clause *clause)
 {
-	c->entries[c->entry_count] = (struct entry){number, (uint32_t)c->entry_count, arch, clause};
+	c->unsorted[c->entry_count] = (struct entry){number, arch, clause};
 	c->entry_count++;
 }
 
@@ -231,13 +237,32 @@ static int add_use(struct compiler *c, const struct seccomp_architecture *arch,
 	return 0;
 }
 
-static int compare_entries(const void *left, const void *right)
+static void merge(const uint64_t *from, uint64_t *to, size_t first, size_t middle, size_t end)
 {
-	const struct entry *a = left, *b = right;
+	size_t a = first, b = middle;
 
-	if (a->number != b->number)
-		return a->number < b->number ? -1 : 1;
-	return a->order < b->order ? -1 : a->order > b->order;
+	for (size_t i = first; i < end; i++)
+		to[i] = a < middle && (b >= end || from[a] <= from[b]) ? from[a++] : from[b++];
+}
+
+/* By number, then by order of appearance. A merge sort of whole keys: qsort(3) is free to be slow at
+ * moving elements, and this runs at every start of a container. */
+static void sort_entries(struct compiler *c)
+{
+	uint64_t *from = c->keys, *to = c->spare, *swap;
+	size_t n = c->entry_count;
+
+	for (size_t i = 0; i < n; i++)
+		from[i] = (uint64_t)c->unsorted[i].number << 32 | i;
+	for (size_t width = 1; width < n; width *= 2) {
+		for (size_t i = 0; i < n; i += 2 * width)
+			merge(from, to, i, i + width < n ? i + width : n, i + 2 * width < n ? i + 2 * width : n);
+		swap = from;
+		from = to;
+		to = swap;
+	}
+	for (size_t i = 0; i < n; i++)
+		c->entries[i] = c->unsorted[(uint32_t)from[i]];
 }
 
 static int collect_entries(struct compiler *c, uint32_t token)
@@ -256,7 +281,7 @@ static int collect_entries(struct compiler *c, uint32_t token)
 				return r;
 		}
 	}
-	qsort(c->entries, c->entry_count, sizeof(*c->entries), compare_entries);
+	sort_entries(c);
 	return 0;
 }
 

@@ -41,7 +41,7 @@ struct seccomp_architecture {
 /* Names are stored in place: a table of pointers would be relocated, and so written, at each start
  * of a position-independent program. */
 struct seccomp_syscall {
-	char name[28];
+	char name[32];
 	int16_t multiplexed; /* 100 + call of socketcall(2), 200 + call of ipc(2), or 0 */
 	int32_t number[SECCOMP_COLUMNS]; /* -1: the architecture lacks it */
 };
