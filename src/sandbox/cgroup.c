@@ -45,6 +45,7 @@ static int cgroup_new(struct cgroup **ret)
 		return r;
 	}
 	cg->backend = &cgroup_backend_none;
+	cg->hold_fd = -EBADF;
 	*ret = cg;
 	return 0;
 }
@@ -53,8 +54,11 @@ void cgroup_free(struct cgroup *cg)
 {
 	if (cg == NULL)
 		return;
-	for (size_t i = 0; i < cg->count; i++)
+	cgroup_systemd_release(cg);
+	for (size_t i = 0; i < cg->count; i++) {
 		(void)fd_close(cg->groups[i].fd);
+		(void)fd_close(cg->groups[i].procs);
+	}
 	arena_release(&cg->arena);
 	free(cg);
 }
@@ -74,7 +78,7 @@ int cgroup_add_group(struct cgroup *cg, const struct cgroup_mount *mount, const 
 	if (cg->count == CGROUP_HIERARCHIES_MAX)
 		return bh_fail(
 			err, -E2BIG, "more than %d cgroup hierarchies", CGROUP_HIERARCHIES_MAX);
-	*group = (struct cgroup_group){.fd = -EBADF};
+	*group = (struct cgroup_group){.fd = -EBADF, .procs = -EBADF};
 	group->controllers = arena_strdup(&cg->arena, mount->controllers);
 	group->mount = arena_strdup(&cg->arena, at_root ? "" : mount->point);
 	group->path = arena_strdup(&cg->arena, path);
@@ -126,6 +130,19 @@ static void remove_made(struct cgroup *cg)
 	}
 }
 
+/* With systemd the group's place is the unit's; everything else is as without. */
+static int create_groups(struct cgroup *cg, const struct cgroup_request *request,
+	const struct cgroup_mounts *mounts, enum cgroup_mode mode, struct bh_error *err)
+{
+	struct cgroup_request in_unit = *request;
+	int r;
+
+	if (!request->systemd)
+		return cg->backend->create(cg, request, mounts, err);
+	r = cgroup_systemd_start(cg, request, mode, &in_unit.path, err);
+	return r < 0 ? r : cg->backend->create(cg, &in_unit, mounts, err);
+}
+
 int cgroup_create_in(const struct cgroup_request *request, const struct cgroup_mounts *mounts,
 	enum cgroup_mode mode, struct cgroup **ret, struct bh_error *err)
 {
@@ -136,8 +153,10 @@ int cgroup_create_in(const struct cgroup_request *request, const struct cgroup_m
 		return bh_fail_errno(err, r, "memory for cgroups");
 	cg->backend = backends[mode];
 	cg->rootless = request->rootless;
-	r = cg->backend->create(cg, request, mounts, err);
+	r = create_groups(cg, request, mounts, mode, err);
 	if (r < 0) {
+		if (cg->unit != NULL)
+			(void)cgroup_systemd_stop(cg, NULL);
 		remove_made(cg);
 		return bh_wrap(err, "cgroup %s", cg->backend->name);
 	}
@@ -161,7 +180,9 @@ int cgroup_create(const struct cgroup_request *request, struct cgroup **ret, str
 
 int cgroup_clone_fd(const struct cgroup *cg)
 {
-	return cg->backend->mode == CGROUP_V2 && cg->count > 0 ? cg->groups[0].fd : -EBADF;
+	const struct cgroup_group *group = cgroup_group_of(cg, CGROUP_UNIFIED);
+
+	return group == NULL ? -EBADF : group->fd;
 }
 
 int cgroup_enter_self(const struct cgroup *cg, struct bh_error *err)
@@ -272,7 +293,13 @@ int cgroup_open(
 
 int cgroup_update(struct cgroup *cg, const struct oci_resources *resources, struct bh_error *err)
 {
-	return cg->backend->update(cg, resources, err);
+	struct oci_resources complete = *resources;
+	int r;
+
+	if (cg->backend->mode == CGROUP_V2 && cg->count > 0)
+		cgroup_v2_complete(&cg->groups[0], &complete);
+	r = cg->unit == NULL ? 0 : cgroup_systemd_update(cg, &complete, err);
+	return r < 0 ? r : cg->backend->update(cg, &complete, err);
 }
 
 int cgroup_freeze(struct cgroup *cg, bool frozen, struct bh_error *err)

@@ -52,9 +52,13 @@ int cgroup_create(const struct cgroup_request *request, struct cgroup **ret, str
 void cgroup_free(struct cgroup *cg);
 void cgroup_freep(struct cgroup **cg);
 
-/* Directory descriptor for clone3(CLONE_INTO_CGROUP), or -EBADF where the child joins itself. */
+/* Directory descriptor for clone3(CLONE_INTO_CGROUP): the v2 group, also the one that a hybrid host
+ * with systemd has beside the v1 groups. -EBADF: none. */
 int cgroup_clone_fd(const struct cgroup *cg);
-/* In the single-threaded child, before anything else: join every group of cg. Async-signal-safe. */
+/* In the single-threaded child, before anything else: join every group of cg it was not cloned
+ * into. Cheap where nothing is to be done. Works in a child user namespace too, where cloning into
+ * a v2 group is refused: permission is that of the process that created or opened cg. Allocates
+ * nothing. */
 int cgroup_enter_self(const struct cgroup *cg, struct bh_error *err);
 /* Open what cgroup_enter_self() needs in a later process (exec), from saved state. sub: NULL, or a
  * path below the container's groups ("exec --cgroup"), one for all controllers. */

@@ -155,7 +155,8 @@ static int make_parents(char *dir, size_t mount_len, unsigned int *made)
 	return 0;
 }
 
-int cgroup_dir_make(const char *dir, size_t mount_len, unsigned int *ret_made, struct bh_error *err)
+int cgroup_dir_make(
+	const char *dir, size_t mount_len, bool adopt, unsigned int *ret_made, struct bh_error *err)
 {
 	char copy[CGROUP_PATH_MAX];
 	unsigned int made = 0;
@@ -180,7 +181,7 @@ int cgroup_dir_make(const char *dir, size_t mount_len, unsigned int *ret_made, s
 	}
 	if (r != -EEXIST)
 		return bh_fail_errno(err, r, "make cgroup %s", dir);
-	r = cgroup_dir_each_pid(dir, stop_at_first, NULL);
+	r = adopt ? 0 : cgroup_dir_each_pid(dir, stop_at_first, NULL);
 	if (r < 0)
 		return bh_fail(err, r, "cgroup %s exists already and holds processes", dir);
 	*ret_made = 0; /* taken over */

@@ -65,10 +65,10 @@ int cgroup_path_check(const char *path, struct bh_error *err);
 /* ---- directories: cgroup_dir.c ---- */
 
 /* mkdir -p of dir (mount point of mount_len bytes + path). The last component must be new or hold
- * no process (-EBUSY). ret_made: how many components are new, counted from the end; 0: it was
- * there. */
-int cgroup_dir_make(
-	const char *dir, size_t mount_len, unsigned int *ret_made, struct bh_error *err);
+ * no process (-EBUSY), unless it is to be adopted, as the group of a unit. ret_made: how many
+ * components are new, counted from the end; 0: it was there. */
+int cgroup_dir_make(const char *dir, size_t mount_len, bool adopt, unsigned int *ret_made,
+	struct bh_error *err);
 /* rmdir of dir and the groups below it: 0 also if absent, -EBUSY while processes remain. */
 int cgroup_dir_remove(const char *dir);
 /* After dir was removed: its count parents too, as far as they are empty. */
@@ -167,6 +167,7 @@ struct cgroup_group {
 	const char *dir;         /* mount + path */
 	unsigned int made; /* components at the end of path that were made for this container */
 	int fd;            /* v1: tasks, for writing; v2: the directory; -EBADF: not open */
+	int procs;         /* v2: cgroup.procs, for writing: permission is the opener's */
 };
 
 struct cgroup_backend {
@@ -198,6 +199,8 @@ struct cgroup {
 	size_t count;
 	bool rootless;
 	const char *unit; /* systemd: name of the scope, else NULL */
+	pid_t holder; /* systemd: the process that holds the scope until others are in it, or 0 */
+	int hold_fd;  /* its standard input */
 };
 
 extern const struct cgroup_backend cgroup_backend_none, cgroup_backend_v1, cgroup_backend_v2;
@@ -208,6 +211,12 @@ int cgroup_v1_make(struct cgroup *cg, const struct cgroup_mount *mount, const ch
 /* Join the hierarchies that plan needs and cg is not in, with all its processes. */
 int cgroup_v1_join_more(struct cgroup *cg, const struct cgroup_plan *plan, struct bh_error *err);
 int cgroup_v1_open_tasks(struct cgroup_group *group);
+/* Hybrid: systemd tracks processes in the v2 hierarchy, so the container has a group there as well.
+ * It carries no limit, and this name in place of controllers. */
+#define CGROUP_UNIFIED "unified"
+int cgroup_v2_open(struct cgroup_group *group);
+/* Join unless the process was cloned into the group. */
+int cgroup_v2_enter(const struct cgroup_group *group, struct bh_error *err);
 /* Does a write that is not optional name one of controllers? */
 bool cgroup_v1_is_needed(const struct cgroup_plan *plan, const char *controllers);
 /* Refuse a plan with a controller that no v1 hierarchy has. */
@@ -232,6 +241,18 @@ int cgroup_stats_v1(struct cgroup *cg, struct json_writer *w, struct bh_error *e
 int cgroup_create_in(const struct cgroup_request *request, const struct cgroup_mounts *mounts,
 	enum cgroup_mode mode, struct cgroup **ret, struct bh_error *err);
 
+/* cgroup_systemd.c: make the scope of a container; its group, below the mount points, to ret_path.
+ * A process of our own holds the scope until cgroup_systemd_release(), since an empty one ends. */
+int cgroup_systemd_start(struct cgroup *cg, const struct cgroup_request *request,
+	enum cgroup_mode mode, const char **ret_path, struct bh_error *err);
+void cgroup_systemd_release(struct cgroup *cg);
+int cgroup_systemd_update(
+	struct cgroup *cg, const struct oci_resources *resources, struct bh_error *err);
+int cgroup_systemd_stop(struct cgroup *cg, struct bh_error *err);
+
+/* cgroup_v2.c: halves of a pair that is one file on v2, or that v2 counts against each other: set
+ * the missing half to what the group has now. */
+void cgroup_v2_complete(const struct cgroup_group *group, struct oci_resources *res);
 /* cgroup_v2_enable.c: make every controller that plan needs available in group, by enabling it in
  * all groups above; and, where it is free, memory and pids. */
 int cgroup_v2_enable(

@@ -169,10 +169,14 @@ int cgroup_destroy(struct cgroup *cg, struct bh_error *err)
 	int64_t deadline = cgroup_now_ms() + CGROUP_DESTROY_MS;
 	unsigned int us = CGROUP_BACKOFF_US;
 	const char *dir = "";
+	int r = cg->unit == NULL ? 0 : kill_all(cg, deadline, err);
 
+	if (r == 0 && cg->unit != NULL)
+		r = cgroup_systemd_stop(cg, err);
+	if (r < 0)
+		return r;
 	for (;;) {
-		int r = remove_all(cg, &dir);
-
+		r = remove_all(cg, &dir);
 		if (r == 0)
 			return 0;
 		if (r != -EBUSY)

@@ -204,7 +204,7 @@ static bool line_matches(const char *controllers, size_t len, const struct cgrou
 	const char *want = mount->controllers;
 	size_t n = strcspn(want, ",");
 
-	if (want[0] == '\0')
+	if (want[0] == '\0' || strcmp(want, CGROUP_UNIFIED) == 0)
 		return len == 0;
 	for (const char *p = controllers, *end = controllers + len; p < end;) {
 		size_t word = strcspn(p, ",:");

@@ -20,7 +20,12 @@
 #include "base/fd.h"
 #include "base/mem.h"
 
-static bool is_useful(const char *controllers)
+static bool systemd_tracks(const struct cgroup *cg)
+{
+	return cg->unit != NULL || access("/run/systemd/system", F_OK) == 0;
+}
+
+static bool is_useful(const struct cgroup *cg, const char *controllers)
 {
 	static const char *const always[] = {"devices", "memory", "pids", "freezer", "cpuacct"};
 
@@ -28,7 +33,7 @@ static bool is_useful(const char *controllers)
 		if (cgroup_list_has(controllers, always[i]))
 			return true;
 	}
-	return strcmp(controllers, "name=systemd") == 0 && access("/run/systemd/system", F_OK) == 0;
+	return strcmp(controllers, "name=systemd") == 0 && systemd_tracks(cg);
 }
 
 /* Without root in the initial user namespace the kernel refuses rules, and nodes cannot be made. */
@@ -47,6 +52,34 @@ static int plan_devices(
 	return cgroup_device_plan_v1(rules, count, plan, err);
 }
 
+static int make_one(struct cgroup *cg, const struct cgroup_request *request,
+	const struct cgroup_mount *mount, bool needed, struct bh_error *err)
+{
+	const char *path;
+	int r = cgroup_resolve_path(request, mount, &cg->arena, &path, err);
+
+	return r < 0 ? r : cgroup_v1_make(cg, mount, path, needed, err);
+}
+
+static int make_groups(struct cgroup *cg, const struct cgroup_request *request,
+	const struct cgroup_mounts *mounts, const struct cgroup_plan *plan, struct bh_error *err)
+{
+	struct cgroup_mount unified = mounts->v2;
+	int r = 0;
+
+	for (size_t i = 0; i < mounts->v1_count && r == 0; i++) {
+		const struct cgroup_mount *mount = &mounts->v1[i];
+		bool needed = cgroup_v1_is_needed(plan, mount->controllers);
+
+		if (needed || is_useful(cg, mount->controllers))
+			r = make_one(cg, request, mount, needed, err);
+	}
+	unified.controllers = CGROUP_UNIFIED;
+	if (r == 0 && unified.point != NULL && systemd_tracks(cg))
+		r = make_one(cg, request, &unified, false, err);
+	return r;
+}
+
 static int v1_create(struct cgroup *cg, const struct cgroup_request *request,
 	const struct cgroup_mounts *mounts, struct bh_error *err)
 {
@@ -61,17 +94,8 @@ static int v1_create(struct cgroup *cg, const struct cgroup_request *request,
 		r = plan_devices(request, &plan, err);
 	if (r == 0)
 		r = cgroup_v1_check_mounted(&plan, mounts, err);
-	for (size_t i = 0; i < mounts->v1_count && r == 0; i++) {
-		const struct cgroup_mount *mount = &mounts->v1[i];
-		bool needed = cgroup_v1_is_needed(&plan, mount->controllers);
-		const char *path;
-
-		if (!needed && !is_useful(mount->controllers))
-			continue;
-		r = cgroup_resolve_path(request, mount, &cg->arena, &path, err);
-		if (r == 0)
-			r = cgroup_v1_make(cg, mount, path, needed, err);
-	}
+	if (r == 0)
+		r = make_groups(cg, request, mounts, &plan, err);
 	if (r < 0)
 		return r;
 	cgroup_v1_drop_optional(cg, &plan);
@@ -83,6 +107,13 @@ static int v1_enter(const struct cgroup *cg, struct bh_error *err)
 	for (size_t i = 0; i < cg->count; i++) {
 		const struct cgroup_group *group = &cg->groups[i];
 
+		if (strcmp(group->controllers, CGROUP_UNIFIED) == 0) {
+			int r = cgroup_v2_enter(group, err);
+
+			if (r < 0)
+				return r;
+			continue;
+		}
 		if (group->fd < 0)
 			return bh_fail(err, -ENOENT, "join cgroup %s: it is gone", group->dir);
 		if (TEMP_FAILURE_RETRY(write(group->fd, "0", 1)) != 1)

@@ -68,6 +68,8 @@ int cgroup_v1_open_tasks(struct cgroup_group *group)
 	char path[CGROUP_PATH_MAX];
 	int fd;
 
+	if (strcmp(group->controllers, CGROUP_UNIFIED) == 0)
+		return cgroup_v2_open(group);
 	if (snprintf(path, sizeof(path), "%s/tasks", group->dir) >= (int)sizeof(path))
 		return -ENAMETOOLONG;
 	fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
@@ -87,7 +89,7 @@ int cgroup_v1_make(struct cgroup *cg, const struct cgroup_mount *mount, const ch
 
 	if (r < 0)
 		return r;
-	r = cgroup_dir_make(group->dir, strlen(group->mount), &made, err);
+	r = cgroup_dir_make(group->dir, strlen(group->mount), cg->unit != NULL, &made, err);
 	if (r < 0) {
 		cg->count--; /* not ours: nothing to remove */
 		return tolerate && is_permission(r) ? 0 : r;
@@ -103,7 +105,7 @@ int cgroup_v1_make(struct cgroup *cg, const struct cgroup_mount *mount, const ch
 		cg->count--;
 		return 0;
 	}
-	return r < 0 ? bh_fail_errno(err, r, "open %s/tasks", group->dir) : 0;
+	return r < 0 ? bh_fail_errno(err, r, "open cgroup %s to join it", group->dir) : 0;
 }
 
 int cgroup_v1_check_mounted(
