@@ -47,7 +47,7 @@
 #define SHIM_LOG_FILE     "shim.log"   /* the shim's own warnings, JSON lines; absent if none */
 
 /* Descriptors the shim is started with. */
-#define SHIM_READY_FD 3 /* pipe: one struct shim_ready as JSON, then closed */
+#define SHIM_READY_FD 3 /* pipe: one struct shim_ready as one line of JSON */
 #define SHIM_ROOT_FD  4 /* options.root_fd: mount of the root file system */
 
 enum shim_op {

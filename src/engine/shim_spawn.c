@@ -2,7 +2,7 @@
 
 /*
  * Starting shims. A child's record lives until the child was reaped; its callback is made once,
- * when the readiness pipe reached its end, when the child ended, or when the time was up, whatever
+ * when the readiness line is complete, when the child ended, or when the time was up, whatever
  * comes first. posix_spawn(3) shares the engine's memory with the child until it executes, so a
  * start costs no copy of page tables, and no code of ours runs in between.
  */
@@ -113,7 +113,7 @@ static void report_failure(struct child *c, int code, const char *text)
 	report(c, &ready);
 }
 
-/* The pipe is at its end: what came is the message. */
+/* What came is the message. */
 static void report_text(struct child *c)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
@@ -131,7 +131,8 @@ static void report_text(struct child *c)
 		report(c, &ready);
 }
 
-/* Returns true when the pipe is at its end (or useless). */
+/* Returns true when the message is complete: it is one line. Or when the pipe is at its end, or
+ * useless. */
 static bool drain(struct child *c)
 {
 	for (;;) {
@@ -145,6 +146,8 @@ static bool drain(struct child *c)
 		if (n <= 0)
 			return true;
 		buf_added(&c->text, (size_t)n);
+		if (c->text.data[c->text.len - 1] == '\n')
+			return true;
 	}
 }
 

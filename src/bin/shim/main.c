@@ -191,8 +191,10 @@ static void tell_ready(int fd, const struct shim *s, int code, const struct bh_e
 		ready.pid = s->sandbox.pid;
 		ready.start_time = s->start_time;
 	}
-	/* An engine that is gone finds the container when it comes back. */
-	if (shim_ready_encode(&ready, &text) == 0)
+	/* The line's end is the message's: process 1 has a copy of the pipe until it executes. An
+	 * engine that is gone finds the container when it comes back. */
+	(void)shim_ready_encode(&ready, &text);
+	if (buf_putc(&text, '\n') == 0)
 		(void)fd_write_all(fd, text.data, text.len);
 }
 
