@@ -132,9 +132,10 @@ static int check_user_namespace(
 			return oci_refuse(d, at, -EINVAL, "needs a user namespace");
 		return 0;
 	case OCI_NS_JOIN:
+		/* containerd and CRI-O describe the namespace they join. */
 		if (uids || gids)
-			return oci_refuse(d, at, -EINVAL,
-				"the user namespace that is joined already has its maps");
+			return oci_warn(d, at,
+				"is not written: the user namespace that is joined has its maps");
 		return 0;
 	case OCI_NS_NEW:
 		break;

@@ -191,7 +191,7 @@ static int decode_field(
 	case OCI_FIELD_REFUSED:
 		break;
 	}
-	if (is_empty(node))
+	if (is_empty(node) && !field->even_empty)
 		return 0;
 	return oci_refuse(d, node, -ENOTSUP, "is not supported: %s", field->reason);
 }

@@ -50,7 +50,8 @@ struct oci_field {
 	size_t offset;
 	const struct oci_object *object; /* of the value, or of each element where max is set */
 	size_t max;                      /* most elements */
-	const char *reason;
+	const char *reason;              /* of a REFUSED */
+	bool even_empty;                 /* REFUSED: an empty value would have an effect as well */
 };
 
 struct oci_object {

@@ -358,8 +358,11 @@ static const struct oci_field linux_fields[] = {
 	OCI_VALUE("readonlyPaths", oci_decode_paths, struct oci_config, readonly_paths),
 	OCI_VALUE("mountLabel", decode_label, struct oci_config, mount_label),
 	OCI_INLINE("personality", &personality_object),
-	OCI_REFUSED("intelRdt", "this runtime does not manage resctrl groups; put the container's "
-				"processes into one from outside"),
+	{.name = "intelRdt",
+		.kind = OCI_FIELD_REFUSED,
+		.even_empty = true, /* even then it asks for a group of the container's own */
+		.reason = "this runtime does not manage resctrl groups; put the container's "
+			  "processes into one from outside"},
 	OCI_REFUSED("netDevices",
 		"it is of version 1.3; move devices into a named network namespace "
 		"and join that"),

@@ -293,6 +293,20 @@ TEST(unknown_properties_are_ignored_and_reported)
 	CHECK_STR(c.warnings.items[2], "/hooks/z~0: unknown property is ignored");
 }
 
+TEST(maps_of_a_joined_user_namespace_are_reported)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct oci_config c;
+
+	decode_config(&a,
+		"'linux':{'namespaces':[{'type':'user','path':'/n'}],'uidMappings':" USER_MAP "}",
+		&c, 1, NULL);
+	CHECK_STR(c.warnings.items[0],
+		"/linux/uidMappings: is not written: the user namespace that is joined has its "
+		"maps");
+	CHECK_INT(c.uid_maps.count, 1);
+}
+
 TEST(warnings_are_bounded)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
