@@ -175,7 +175,7 @@ static int plan_rootfs(const struct oci_config *config, struct arena *a, struct 
 	struct bh_error *err)
 {
 	size_t most = config->mount_count + config->device_count + ARRAY_SIZE(default_devices) +
-		ARRAY_SIZE(dev_links) + config->masked_paths.count + config->readonly_paths.count + 1;
+		ARRAY_SIZE(dev_links) + config->masked_paths.count + config->readonly_paths.count + 2;
 
 	plan->steps = arena_calloc(a, most, sizeof(*plan->steps));
 	if (plan->steps == NULL)
@@ -185,6 +185,8 @@ static int plan_rootfs(const struct oci_config *config, struct arena *a, struct 
 	plan->dev_is_ours = !covers_dev(config);
 	if (plan->dev_is_ours)
 		add_devices(config, plan);
+	if (config->process.cwd != NULL && strcmp(config->process.cwd, "/") != 0)
+		add_step(plan, ROOTFS_CWD, config->process.cwd);
 	for (size_t i = 0; i < config->readonly_paths.count; i++)
 		add_step(plan, ROOTFS_READONLY_PATH, config->readonly_paths.items[i]);
 	for (size_t i = 0; i < config->masked_paths.count; i++)

@@ -34,6 +34,7 @@ enum rootfs_op {
 	ROOTFS_MOUNT,
 	ROOTFS_DEVICE,
 	ROOTFS_SYMLINK,
+	ROOTFS_CWD, /* the working directory is made where the image lacks it */
 	ROOTFS_READONLY_PATH,
 	ROOTFS_MASK,
 	ROOTFS_READONLY_ROOT,

@@ -240,6 +240,15 @@ static int mask_path(struct rootfs *fs, const char *path, struct bh_error *err)
 	return 0;
 }
 
+/* A directory that cannot be made is an error only if it is not there: process_prepare() enters it. */
+static int make_cwd(struct rootfs *fs, const char *path)
+{
+	_cleanup_close_ int dir = path_mkdir_in_root(fs->root, path, 0755);
+
+	(void)dir;
+	return 0;
+}
+
 static int readonly_root(struct rootfs *fs, struct bh_error *err)
 {
 	int r = mount_set_attributes(fs->root, MOUNT_ATTR_RDONLY, 0, false);
@@ -256,6 +265,8 @@ static int run_step(struct rootfs *fs, const struct rootfs_step *step, struct bh
 		return rootfs_device(fs, step->device, err);
 	case ROOTFS_SYMLINK:
 		return make_symlink(fs, step, err);
+	case ROOTFS_CWD:
+		return make_cwd(fs, step->path);
 	case ROOTFS_READONLY_PATH:
 		return readonly_path(fs, step->path, err);
 	case ROOTFS_MASK:

@@ -127,6 +127,11 @@ TEST(masks_come_behind_the_hooks_and_devices_can_be_overridden)
 	CHECK_INT(p.steps[p.step_count - 1].op, ROOTFS_READONLY_ROOT);
 	for (size_t i = 0; i < p.step_count; i++)
 		CHECK_INT(p.steps[i].after_hooks, p.steps[i].op >= ROOTFS_READONLY_PATH);
+	CHECK_INT(count(&p, ROOTFS_CWD), 0);
+	c.process.cwd = "/work";
+	arena_release(&a);
+	p = plan_of(&c, &root, &a);
+	CHECK_INT(count(&p, ROOTFS_CWD), 1);
 }
 
 TEST(bind_over_dev_leaves_it_alone)
