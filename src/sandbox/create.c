@@ -233,8 +233,9 @@ static int make_processes(struct creator *cr, struct bh_error *err)
 		r = write_maps(cr, err);
 	if (r == 0 && c->request->on_progress != NULL)
 		r = c->request->on_progress(c->request->on_progress_data, cr->pid, c->cgroup, err);
+	/* Whether it is still there to hear that shows in its answer, which says why not. */
 	if (r == 0)
-		r = channel_send(c->creator, CHANNEL_GO, 0, -EBADF);
+		(void)channel_send(c->creator, CHANNEL_GO, 0, -EBADF);
 	return r;
 }
 
