@@ -339,6 +339,8 @@ def report(number, name, runtime, function):
 def main():
     args = sys.argv[1:]
     runtime = args.pop(0) if args else os.environ['BULKHEAD_OCI']
+    if os.path.exists(runtime):
+        runtime = os.path.abspath(runtime)
     chosen = [t for t in TESTS if not args or any(a in t.__name__ for a in args)]
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     print(f'1..{len(chosen)}')
