@@ -44,7 +44,7 @@
 #define SHIM_PID_FILE     "pid"        /* the container's process 1, decimal */
 #define SHIM_STATE_FILE   "state.json" /* struct shim_state */
 #define SHIM_EXIT_FILE    "exit.json"  /* struct shim_exit */
-#define SHIM_LOG_FILE     "shim.log"   /* the shim's own warnings, JSON lines; absent if none */
+#define SHIM_LOG_FILE     "shim.log"   /* the shim's own warnings, JSON lines */
 
 /* Descriptors the shim is started with. */
 #define SHIM_READY_FD 3 /* pipe: one struct shim_ready as one line of JSON */

@@ -201,6 +201,11 @@ class ShimBox(Box):
 
     def close(self):
         signal.alarm(0)
+        if self.shim and (self.state_dir / 'shim.sock').exists():
+            try:
+                self.engine().ask('signal', signal=9)
+            except (Refused, OSError):
+                pass
         for engine in self.engines:
             engine.close()
         try:

@@ -66,12 +66,23 @@ def signals_reach_process_1(box):
 def program_that_is_not_there(box):
     box.process['args'] = ['/bin/nothing']
     ready = box.spawn()
+    need(ready['code'] == -2 and '/bin/nothing' in ready['text'], ready)
+    need(box.wait_shim() == 1, 'exit status')
+
+
+@test
+def program_that_cannot_start(box):
+    script = box.rootfs / 'bin' / 'script'
+    script.write_text('#!/bin/nothing\n')
+    script.chmod(0o755)
+    box.process['args'] = ['/bin/script']
+    ready = box.spawn()
     need(ready['code'] == 0, ready)
     engine = box.engine()
     text = refuses(2, engine.ask, 'start')
-    need('/bin/nothing' in text, text)
+    need('/bin/script' in text, text)
     record = engine.event('exit')['exit']
-    need(record['started_at'] == '' and '/bin/nothing' in record['error'], record)
+    need(record['started_at'] == '' and '/bin/script' in record['error'], record)
     engine.ask('shutdown')
     need(box.wait_shim() == 0, 'shim')
 
@@ -417,7 +428,9 @@ def bad_requests_are_refused(box):
     refuses(25, engine.ask, 'resize', rows=1, cols=1)
     refuses(3, engine.ask, 'exec_signal', exec_id='none', signal=9)
     with open('/dev/null', encoding='utf-8') as file:
-        refuses(22, engine.ask, 'attach', [file.fileno()], attach={'out': True})
+        refuses(88, engine.ask, 'attach', [file.fileno()], attach={'out': True})
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        refuses(22, engine.ask, 'attach', [sock.fileno()], attach={'out': True})
     refuses(16, engine.ask, 'shutdown')
     refuses(114, engine.ask, 'start')
     other = box.engine()

@@ -136,7 +136,6 @@ static int open_shared(struct shim *s, uint32_t stall_ms, struct bh_error *err)
 		.active = on_active,
 		.data = s,
 	};
-	streams_init(&s->streams, &s->shared, &CONTAINER_OPS, s, &s->log_file);
 	return loop_add_timer(s->loop, LOOP_TIMER_OFF, trim_due, s, &s->trim_timer, err);
 }
 
@@ -230,6 +229,8 @@ static int run(const char *dir)
 	struct bh_error err = BH_ERROR_INIT;
 	int root_fd = SHIM_ROOT_FD, r;
 
+	streams_init(&s.streams, &s.shared, &CONTAINER_OPS, &s, &s.log_file);
+	server_init(&s);
 	(void)fd_set_cloexec(SHIM_READY_FD, 1);
 	if (fd_set_cloexec(root_fd, 1) < 0)
 		root_fd = -EBADF;

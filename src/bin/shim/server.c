@@ -375,12 +375,16 @@ static void accept_engine(struct loop_source *source, int fd, uint32_t events, v
 	}
 }
 
+void server_init(struct shim *s)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(s->connections); i++)
+		s->connections[i] = (struct connection){.shim = s, .fd = -EBADF};
+}
+
 int server_open(struct shim *s, struct bh_error *err)
 {
 	int r;
 
-	for (size_t i = 0; i < ARRAY_SIZE(s->connections); i++)
-		s->connections[i] = (struct connection){.shim = s, .fd = -EBADF};
 	r = socket_listen_at(s->dirfd, SHIM_SOCKET, SOCK_SEQPACKET | SOCK_NONBLOCK, 0600, BACKLOG,
 		&s->listen_fd, err);
 	if (r < 0)

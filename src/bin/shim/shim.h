@@ -145,6 +145,7 @@ void exec_free_all(struct shim *s);
 
 /* ---- server.c ---- */
 
+void server_init(struct shim *s);
 int server_open(struct shim *s, struct bh_error *err);
 void server_close(struct shim *s);
 bool server_has_engine(const struct shim *s);
