@@ -93,6 +93,30 @@ int cgroup_add_group(struct cgroup *cg, const struct cgroup_mount *mount, const 
 	return 0;
 }
 
+int cgroup_choose(
+	struct cgroup *cg, const struct cgroup_mount *mount, const char *path, struct bh_error *err)
+{
+	struct cgroup_group *group;
+	int r = cgroup_add_group(cg, mount, path, &group, err);
+
+	if (r < 0)
+		return r;
+	group->missing = cgroup_dir_missing(group->dir, strlen(group->mount));
+	if (group->missing == 0 && cg->unit == NULL)
+		r = cgroup_dir_check_empty(group->dir, err);
+	if (r < 0)
+		cg->count--;
+	return r;
+}
+
+int cgroup_chosen(
+	const struct cgroup *cg, const struct cgroup_request *request, struct bh_error *err)
+{
+	if (request->on_chosen == NULL)
+		return 0;
+	return request->on_chosen(request->on_chosen_data, cg, err);
+}
+
 const struct cgroup_group *cgroup_group_of(const struct cgroup *cg, const char *controller)
 {
 	for (size_t i = 0; i < cg->count; i++) {
@@ -212,11 +236,13 @@ void cgroup_save(const struct cgroup *cg, struct json_writer *w)
 	json_key(w, "groups");
 	json_begin_array(w);
 	for (size_t i = 0; i < cg->count; i++) {
+		bool is_made = cg->groups[i].fd >= 0;
+
 		json_begin_object(w);
 		json_member_string(w, "controllers", cg->groups[i].controllers);
 		json_member_string(w, "mount", cg->groups[i].mount);
 		json_member_string(w, "path", cg->groups[i].path);
-		json_member_int(w, "made", cg->groups[i].made);
+		json_member_int(w, "made", is_made ? cg->groups[i].made : cg->groups[i].missing);
 		json_end_object(w);
 	}
 	json_end_array(w);
@@ -289,6 +315,15 @@ int cgroup_open(
 	}
 	*ret = TAKE_PTR(cg);
 	return 0;
+}
+
+int cgroup_follow(struct cgroup *cg, pid_t pid, struct bh_error *err)
+{
+	struct cgroup_group *group = &cg->groups[0];
+
+	if (cg->backend->mode != CGROUP_V2 || cg->count == 0 || group->fd < 0)
+		return 0;
+	return cgroup_v2_follow(cg, group, pid, err);
 }
 
 int cgroup_update(struct cgroup *cg, const struct oci_resources *resources, struct bh_error *err)

@@ -39,6 +39,10 @@ struct cgroup_request {
 	uint32_t owner_uid,
 		owner_gid; /* with delegate: who owns the v2 group's files (mapped root) */
 	bool delegate;     /* a v2 group with a user namespace and a cgroup namespace is chowned */
+	/* Called when the groups are chosen and before the first is made, to write ahead what a
+	 * crash would leave behind (cgroup_save()); a failure ends the creation. NULL: none. */
+	int (*on_chosen)(void *data, const struct cgroup *cg, struct bh_error *err);
+	void *on_chosen_data;
 };
 
 /* Which kind of hierarchy the machine has, from /proc/self/mountinfo. */
@@ -64,6 +68,9 @@ int cgroup_enter_self(const struct cgroup *cg, struct bh_error *err);
  * path below the container's groups ("exec --cgroup"), one for all controllers. */
 int cgroup_open(
 	const struct json *saved, const char *sub, struct cgroup **ret, struct bh_error *err);
+/* For exec: where the container has divided its own group, no process can join the group itself;
+ * then what cgroup_open() has opened becomes the group that process pid is in, if it is below. */
+int cgroup_follow(struct cgroup *cg, pid_t pid, struct bh_error *err);
 /* Write the paths as one JSON value, for the state file and hooks. */
 void cgroup_save(const struct cgroup *cg, struct json_writer *w);
 enum cgroup_mode cgroup_mode(const struct cgroup *cg);

@@ -130,6 +130,13 @@ static int stop_at_first(pid_t pid, void *data)
 	return -EBUSY;
 }
 
+int cgroup_dir_check_empty(const char *dir, struct bh_error *err)
+{
+	int r = cgroup_dir_each_pid(dir, stop_at_first, NULL);
+
+	return r < 0 ? bh_fail(err, r, "cgroup %s exists already and holds processes", dir) : 0;
+}
+
 static bool is_gone(int r)
 {
 	return r == -ENOENT || r == -ENODEV;
@@ -153,6 +160,21 @@ static int make_parents(char *dir, size_t mount_len, unsigned int *made)
 			return r;
 	}
 	return 0;
+}
+
+unsigned int cgroup_dir_missing(const char *dir, size_t mount_len)
+{
+	char copy[CGROUP_PATH_MAX];
+	unsigned int missing = 0;
+
+	if (strlen(dir) >= sizeof(copy))
+		return 0;
+	strcpy(copy, dir);
+	while (strlen(copy) > mount_len && access(copy, F_OK) < 0) {
+		missing++;
+		*strrchr(copy, '/') = '\0';
+	}
+	return missing;
 }
 
 int cgroup_dir_make(
@@ -181,9 +203,9 @@ int cgroup_dir_make(
 	}
 	if (r != -EEXIST)
 		return bh_fail_errno(err, r, "make cgroup %s", dir);
-	r = adopt ? 0 : cgroup_dir_each_pid(dir, stop_at_first, NULL);
+	r = adopt ? 0 : cgroup_dir_check_empty(dir, err);
 	if (r < 0)
-		return bh_fail(err, r, "cgroup %s exists already and holds processes", dir);
+		return r;
 	*ret_made = 0; /* taken over */
 	return 0;
 }

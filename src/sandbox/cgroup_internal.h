@@ -69,6 +69,10 @@ int cgroup_path_check(const char *path, struct bh_error *err);
  * components are new, counted from the end; 0: it was there. */
 int cgroup_dir_make(const char *dir, size_t mount_len, bool adopt, unsigned int *ret_made,
 	struct bh_error *err);
+/* -EBUSY if a process is in dir or below. */
+int cgroup_dir_check_empty(const char *dir, struct bh_error *err);
+/* How many components of dir do not exist yet, counted from the end. */
+unsigned int cgroup_dir_missing(const char *dir, size_t mount_len);
 /* rmdir of dir and the groups below it: 0 also if absent, -EBUSY while processes remain. */
 int cgroup_dir_remove(const char *dir);
 /* After dir was removed: its count parents too, as far as they are empty. */
@@ -165,9 +169,10 @@ struct cgroup_group {
 	const char *mount;       /* mount point */
 	const char *path;        /* below it, "/bulkhead/c1" */
 	const char *dir;         /* mount + path */
-	unsigned int made; /* components at the end of path that were made for this container */
-	int fd;            /* v1: tasks, for writing; v2: the directory; -EBADF: not open */
-	int procs;         /* v2: cgroup.procs, for writing: permission is the opener's */
+	unsigned int made;    /* components at the end of path that were made for this container */
+	unsigned int missing; /* how many were missing when the group was chosen */
+	int fd;               /* v1: tasks, for writing; v2: the directory; -EBADF: not open */
+	int procs;            /* v2: cgroup.procs, for writing: permission is the opener's */
 };
 
 struct cgroup_backend {
@@ -205,9 +210,10 @@ struct cgroup {
 
 extern const struct cgroup_backend cgroup_backend_none, cgroup_backend_v1, cgroup_backend_v2;
 
-/* cgroup_v1_join.c: make a group in one hierarchy for cg, needed by a limit or not. */
-int cgroup_v1_make(struct cgroup *cg, const struct cgroup_mount *mount, const char *path,
-	bool needed, struct bh_error *err);
+/* cgroup_v1_join.c: make the group at index. One that is not needed by a limit is dropped from cg
+ * where permission lacks and that is tolerated: *ret_dropped. */
+int cgroup_v1_make(
+	struct cgroup *cg, size_t index, bool needed, bool *ret_dropped, struct bh_error *err);
 /* Join the hierarchies that plan needs and cg is not in, with all its processes. */
 int cgroup_v1_join_more(struct cgroup *cg, const struct cgroup_plan *plan, struct bh_error *err);
 int cgroup_v1_open_tasks(struct cgroup_group *group);
@@ -215,6 +221,8 @@ int cgroup_v1_open_tasks(struct cgroup_group *group);
  * It carries no limit, and this name in place of controllers. */
 #define CGROUP_UNIFIED "unified"
 int cgroup_v2_open(struct cgroup_group *group);
+int cgroup_v2_follow(
+	struct cgroup *cg, struct cgroup_group *group, pid_t pid, struct bh_error *err);
 /* Join unless the process was cloned into the group. */
 int cgroup_v2_enter(const struct cgroup_group *group, struct bh_error *err);
 /* Does a write that is not optional name one of controllers? */
@@ -265,6 +273,13 @@ int cgroup_stats_v2(struct cgroup *cg, struct json_writer *w, struct bh_error *e
 const struct cgroup_group *cgroup_group_of(const struct cgroup *cg, const char *controller);
 /* Group whose processes are taken for the container's. */
 const struct cgroup_group *cgroup_group_main(const struct cgroup *cg);
+/* Add a group to cg that is to be made. -EBUSY if it exists and holds processes, unless it is a
+ * unit's. */
+int cgroup_choose(struct cgroup *cg, const struct cgroup_mount *mount, const char *path,
+	struct bh_error *err);
+/* All groups are chosen: tell the caller. */
+int cgroup_chosen(
+	const struct cgroup *cg, const struct cgroup_request *request, struct bh_error *err);
 /* Add a group to cg, strings copied. */
 int cgroup_add_group(struct cgroup *cg, const struct cgroup_mount *mount, const char *path,
 	struct cgroup_group **ret, struct bh_error *err);

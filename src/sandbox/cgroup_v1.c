@@ -52,16 +52,16 @@ static int plan_devices(
 	return cgroup_device_plan_v1(rules, count, plan, err);
 }
 
-static int make_one(struct cgroup *cg, const struct cgroup_request *request,
-	const struct cgroup_mount *mount, bool needed, struct bh_error *err)
+static int choose_one(struct cgroup *cg, const struct cgroup_request *request,
+	const struct cgroup_mount *mount, struct bh_error *err)
 {
 	const char *path;
 	int r = cgroup_resolve_path(request, mount, &cg->arena, &path, err);
 
-	return r < 0 ? r : cgroup_v1_make(cg, mount, path, needed, err);
+	return r < 0 ? r : cgroup_choose(cg, mount, path, err);
 }
 
-static int make_groups(struct cgroup *cg, const struct cgroup_request *request,
+static int choose_groups(struct cgroup *cg, const struct cgroup_request *request,
 	const struct cgroup_mounts *mounts, const struct cgroup_plan *plan, struct bh_error *err)
 {
 	struct cgroup_mount unified = mounts->v2;
@@ -69,14 +69,25 @@ static int make_groups(struct cgroup *cg, const struct cgroup_request *request,
 
 	for (size_t i = 0; i < mounts->v1_count && r == 0; i++) {
 		const struct cgroup_mount *mount = &mounts->v1[i];
-		bool needed = cgroup_v1_is_needed(plan, mount->controllers);
 
-		if (needed || is_useful(cg, mount->controllers))
-			r = make_one(cg, request, mount, needed, err);
+		if (cgroup_v1_is_needed(plan, mount->controllers) ||
+			is_useful(cg, mount->controllers))
+			r = choose_one(cg, request, mount, err);
 	}
 	unified.controllers = CGROUP_UNIFIED;
 	if (r == 0 && unified.point != NULL && systemd_tracks(cg))
-		r = make_one(cg, request, &unified, false, err);
+		r = choose_one(cg, request, &unified, err);
+	return r < 0 ? r : cgroup_chosen(cg, request, err);
+}
+
+static int make_groups(struct cgroup *cg, const struct cgroup_plan *plan, struct bh_error *err)
+{
+	bool dropped;
+	int r = 0;
+
+	for (size_t i = 0; i < cg->count && r == 0; i += !dropped)
+		r = cgroup_v1_make(
+			cg, i, cgroup_v1_is_needed(plan, cg->groups[i].controllers), &dropped, err);
 	return r;
 }
 
@@ -95,7 +106,9 @@ static int v1_create(struct cgroup *cg, const struct cgroup_request *request,
 	if (r == 0)
 		r = cgroup_v1_check_mounted(&plan, mounts, err);
 	if (r == 0)
-		r = make_groups(cg, request, mounts, &plan, err);
+		r = choose_groups(cg, request, mounts, &plan, err);
+	if (r == 0)
+		r = make_groups(cg, &plan, err);
 	if (r < 0)
 		return r;
 	cgroup_v1_drop_optional(cg, &plan);

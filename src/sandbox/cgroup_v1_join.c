@@ -79,33 +79,40 @@ int cgroup_v1_open_tasks(struct cgroup_group *group)
 	return 0;
 }
 
-int cgroup_v1_make(struct cgroup *cg, const struct cgroup_mount *mount, const char *path,
-	bool needed, struct bh_error *err)
+static void drop(struct cgroup *cg, size_t index)
 {
-	struct cgroup_group *group;
-	unsigned int made = 0;
-	bool tolerate = cg->rootless && !needed;
-	int r = cgroup_add_group(cg, mount, path, &group, err);
+	cg->count--;
+	memmove(&cg->groups[index], &cg->groups[index + 1],
+		(cg->count - index) * sizeof(cg->groups[0]));
+}
 
-	if (r < 0)
-		return r;
-	r = cgroup_dir_make(group->dir, strlen(group->mount), cg->unit != NULL, &made, err);
-	if (r < 0) {
-		cg->count--; /* not ours: nothing to remove */
-		return tolerate && is_permission(r) ? 0 : r;
-	}
+static int make_and_open(struct cgroup *cg, struct cgroup_group *group, struct bh_error *err)
+{
+	unsigned int made = 0;
+	int r = cgroup_dir_make(group->dir, strlen(group->mount), cg->unit != NULL, &made, err);
+
 	group->made = made;
-	if (cgroup_list_has(mount->controllers, "cpuset"))
+	if (r == 0 && cgroup_list_has(group->controllers, "cpuset"))
 		r = init_cpuset(group, err);
 	if (r < 0)
 		return r;
 	r = cgroup_v1_open_tasks(group);
-	if (r < 0 && tolerate && is_permission(r)) {
-		(void)cgroup_dir_remove(group->dir);
-		cg->count--;
-		return 0;
-	}
 	return r < 0 ? bh_fail_errno(err, r, "open cgroup %s to join it", group->dir) : 0;
+}
+
+int cgroup_v1_make(
+	struct cgroup *cg, size_t index, bool needed, bool *ret_dropped, struct bh_error *err)
+{
+	struct cgroup_group *group = &cg->groups[index];
+	int r = make_and_open(cg, group, err);
+
+	*ret_dropped = r < 0 && cg->rootless && !needed && is_permission(r);
+	if (!*ret_dropped)
+		return r;
+	if (group->made > 0)
+		(void)cgroup_dir_remove(group->dir);
+	drop(cg, index);
+	return 0;
 }
 
 int cgroup_v1_check_mounted(
@@ -211,7 +218,7 @@ int cgroup_v1_join_more(struct cgroup *cg, const struct cgroup_plan *plan, struc
 {
 	struct cgroup_mounts mounts;
 	const struct cgroup_group *main_group = cgroup_group_main(cg);
-	bool missing = false;
+	bool missing = false, dropped;
 	int r;
 
 	for (size_t i = 0; i < plan->count; i++)
@@ -229,9 +236,17 @@ int cgroup_v1_join_more(struct cgroup *cg, const struct cgroup_plan *plan, struc
 
 		if (!cgroup_v1_is_needed(plan, mount->controllers) || is_joined(cg, mount))
 			continue;
-		r = cgroup_v1_make(cg, mount, main_group->path, true, err);
-		if (r == 0 && cg->count > before)
-			r = move_all(main_group->dir, cg->groups[before].dir, err);
+		r = cgroup_choose(cg, mount, main_group->path, err);
+		if (r < 0)
+			return r;
+		r = cgroup_v1_make(cg, before, true, &dropped, err);
+		if (r < 0) {
+			if (cg->groups[before].made > 0)
+				(void)cgroup_dir_remove(cg->groups[before].dir);
+			drop(cg, before);
+			return r;
+		}
+		r = move_all(main_group->dir, cg->groups[before].dir, err);
 	}
 	return r;
 }

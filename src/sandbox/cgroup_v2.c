@@ -114,29 +114,33 @@ static bool asks_for_a_limit(const struct cgroup_plan *plan)
 	return false;
 }
 
-static int make_group(struct cgroup *cg, const struct cgroup_mount *mount,
-	const struct cgroup_request *request, bool tolerate, struct bh_error *err)
+static int make_group(struct cgroup *cg, bool tolerate, struct bh_error *err)
 {
-	struct cgroup_group *group;
-	const char *path;
+	struct cgroup_group *group = &cg->groups[0];
 	unsigned int made = 0;
-	int r = resolve(cg, request, mount, &path, err);
+	int r = cgroup_dir_make(group->dir, strlen(group->mount), cg->unit != NULL, &made, err);
 
-	if (r == 0)
-		r = cgroup_add_group(cg, mount, path, &group, err);
-	if (r < 0)
-		return r;
-	r = cgroup_dir_make(group->dir, strlen(group->mount), cg->unit != NULL, &made, err);
 	if (r == 0) {
 		group->made = made;
 		r = cgroup_v2_open(group);
 		return r < 0 ? bh_fail_errno(err, r, "open cgroup %s", group->dir) : 0;
 	}
-	cg->count--;
 	if (!tolerate || !is_permission(r))
 		return r;
+	cg->count = 0;
 	cg->backend = &cgroup_backend_none;
 	return 0;
+}
+
+static int choose_group(struct cgroup *cg, const struct cgroup_mount *mount,
+	const struct cgroup_request *request, struct bh_error *err)
+{
+	const char *path;
+	int r = resolve(cg, request, mount, &path, err);
+
+	if (r == 0)
+		r = cgroup_choose(cg, mount, path, err);
+	return r < 0 ? r : cgroup_chosen(cg, request, err);
 }
 
 static int set_up(struct cgroup *cg, const struct cgroup_request *request,
@@ -169,27 +173,64 @@ static int v2_create(struct cgroup *cg, const struct cgroup_request *request,
 		return bh_fail_errno(err, r, "memory for cgroup limits");
 	r = cgroup_limits_v2(request->resources, &plan, err);
 	if (r == 0)
-		r = make_group(cg, &mounts->v2, request,
-			request->rootless && !asks_for_a_limit(&plan), err);
+		r = choose_group(cg, &mounts->v2, request, err);
+	if (r == 0)
+		r = make_group(cg, request->rootless && !asks_for_a_limit(&plan), err);
 	if (r < 0 || cg->count == 0)
 		return r;
 	return set_up(cg, request, &plan, err);
 }
 
+/* Where pid is, as the kernel tells this process, to text; the path inside it is returned. */
+static const char *path_of_pid(const char *proc, char text[static SELF_MAX])
+{
+	char *line, *end;
+
+	if (cgroup_read(proc, "cgroup", text, SELF_MAX) < 0)
+		return NULL;
+	line = strncmp(text, "0::", 3) == 0 ? text + 3 : strstr(text, "\n0::");
+	if (line == NULL)
+		return NULL;
+	line += *line == '\n' ? 4 : 0;
+	end = strchrnul(line, '\n');
+	if (end == text + SELF_MAX - 1)
+		return NULL;
+	*end = '\0';
+	return line;
+}
+
 /* Is this process in group? Only a sure yes counts. No memory is allocated: we may be a child. */
 static bool is_inside(const struct cgroup_group *group)
 {
-	char text[SELF_MAX], *line, *end;
+	char text[SELF_MAX];
+	const char *path = path_of_pid("/proc/self", text);
 
-	if (cgroup_read("/proc/self", "cgroup", text, sizeof(text)) < 0)
-		return false;
-	line = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
-	if (line == NULL)
-		return false;
-	line += line == text ? 3 : 4;
-	end = strchrnul(line, '\n');
-	return end < text + sizeof(text) - 1 && (size_t)(end - line) == strlen(group->path) &&
-	       memcmp(line, group->path, strlen(group->path)) == 0;
+	return path != NULL && strcmp(path, group->path) == 0;
+}
+
+/* "No internal processes": a group that hands controllers on takes no process. */
+int cgroup_v2_follow(struct cgroup *cg, struct cgroup_group *group, pid_t pid, struct bh_error *err)
+{
+	char text[SELF_MAX], proc[32];
+	size_t len = strlen(group->path);
+	const char *path;
+	int r = cgroup_read(group->dir, "cgroup.subtree_control", text, sizeof(text));
+
+	if (r < 0 || text[0] == '\0')
+		return 0;
+	(void)snprintf(proc, sizeof(proc), "/proc/%d", pid);
+	path = path_of_pid(proc, text);
+	if (path == NULL || strncmp(path, group->path, len) != 0 || path[len] != '/' ||
+		strstr(path, "/..") != NULL)
+		return 0; /* joining the group itself then tells what is wrong */
+	group->path = arena_strdup(&cg->arena, path);
+	group->dir = arena_printf(&cg->arena, "%s%s", group->mount, path);
+	if (group->path == NULL || group->dir == NULL)
+		return bh_fail(err, -ENOMEM, "out of memory for a cgroup path");
+	group->fd = fd_close(group->fd);
+	group->procs = fd_close(group->procs);
+	r = cgroup_v2_open(group);
+	return r < 0 ? bh_fail_errno(err, r, "open cgroup %s", group->dir) : 0;
 }
 
 /* Writing waits for an RCU grace period, 11 ms on an idle host, even if nothing is to be moved. */

@@ -84,6 +84,14 @@ static int make_plan(struct creation *c, struct bh_error *err)
 	return r < 0 ? r : open_joined(c, err);
 }
 
+/* Before the first group is made: what a crash would leave behind is known. */
+static int groups_chosen(void *data, const struct cgroup *cg, struct bh_error *err)
+{
+	const struct sandbox_request *request = ((const struct creation *)data)->request;
+
+	return request->on_progress == NULL ? 0 : request->on_progress(request->on_progress_data, 0, cg, err);
+}
+
 static int make_groups(struct creation *c, struct bh_error *err)
 {
 	const struct sandbox_request *request = c->request;
@@ -96,14 +104,12 @@ static int make_groups(struct creation *c, struct bh_error *err)
 		.owner_uid = c->plan.root_uid,
 		.owner_gid = c->plan.root_gid,
 		.delegate = c->plan.uid_count > 0 && c->plan.new_cgroup,
+		.on_chosen = groups_chosen,
+		.on_chosen_data = c,
 	};
 	int r = cgroup_create(&groups, &c->cgroup, err);
 
-	if (r < 0)
-		return bh_wrap(err, "make the cgroup");
-	if (request->on_progress != NULL)
-		r = request->on_progress(request->on_progress_data, 0, c->cgroup, err);
-	return r;
+	return r < 0 ? bh_wrap(err, "make the cgroup") : 0;
 }
 
 static int make_gate(struct creation *c, struct bh_error *err)

@@ -115,6 +115,8 @@ static int prepare(struct execution *e, struct bh_error *err)
 	}
 	if (r == 0)
 		r = cgroup_open(e->request->cgroup, e->request->cgroup_sub, &e->cgroup, err);
+	if (r == 0 && e->request->cgroup_sub == NULL)
+		r = cgroup_follow(e->cgroup, e->request->init_pid, err);
 	return r == 0 ? find_namespaces(e, err) : r;
 }
 

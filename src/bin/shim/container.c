@@ -357,7 +357,13 @@ int container_update(struct shim *s, const struct json *resources, struct bh_err
 	if (arena_init(&a, OCI_ARENA_MAX) < 0)
 		return bh_fail(err, -ENOMEM, "update: out of memory");
 	r = oci_resources_decode(resources, &a, &decoded, err);
-	return r < 0 ? r : cgroup_update(s->sandbox.cgroup, &decoded, err);
+	if (r == 0)
+		r = cgroup_update(s->sandbox.cgroup, &decoded, err);
+	if (r < 0)
+		return r;
+	/* On cgroup v1 a limit may have made the container join one more hierarchy. */
+	r = save_cgroup(s, s->sandbox.cgroup);
+	return r < 0 ? bh_fail_errno(err, r, "note the cgroup") : record_state(s, err);
 }
 
 /* ---- the end ---- */
