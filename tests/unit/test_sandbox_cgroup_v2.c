@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -27,6 +28,14 @@ static bool has(const char *controller)
 
 	CHECK_INT(cgroup_read(mounts.v2.point, "cgroup.controllers", text, sizeof(text)), 0);
 	return strstr(text, controller) != NULL;
+}
+
+static bool has_controller_file(const char *controller)
+{
+	char text[1024];
+
+	return cgroup_read("/sys/fs/cgroup", "cgroup.controllers", text, sizeof(text)) == 0 &&
+	       strstr(text, controller) != NULL;
 }
 
 static int try_create(struct cgroup_request *request, struct cgroup **ret)
@@ -262,4 +271,170 @@ TEST(stats_and_hugetlb)
 	/* The group above was the host's: it is as it was. */
 	if (strstr(before, "hugetlb") == NULL)
 		CHECK_INT(cgroup_write(root, "cgroup.subtree_control", "-hugetlb"), 0);
+}
+
+static const char *value_of(struct cgroup *cg, const char *file)
+{
+	static char text[4096];
+
+	CHECK_INT(cgroup_read(cg->groups[0].dir, file, text, sizeof(text)), 0);
+	return text;
+}
+
+/* Groups with the controllers that the tests below need. */
+static struct cgroup *create_limited(const struct oci_resources *resources)
+{
+	struct cgroup *cg = create(NULL);
+	bool all = has("memory") && has("pids") && has("cpu");
+
+	destroy(cg);
+	if (!all)
+		SKIP("needs cgroup controllers memory, pids and cpu on v2");
+	return create(resources);
+}
+
+TEST(limits_are_set)
+{
+	struct oci_pair pair = {"memory.high", "60000000"};
+	struct oci_resources res = {
+		.present = true,
+		.memory.limit = {true, 64 << 20},
+		.memory.swap = {true, 96 << 20},
+		.memory.reservation = {true, 32 << 20},
+		.cpu.shares = {true, 512},
+		.cpu.quota = {true, 20000},
+		.cpu.period = {true, 50000},
+		.cpu.cpus = has_controller_file("cpuset") ? "0" : NULL,
+		.pids_limit = {true, 17},
+		.unified = &pair,
+		.unified_count = 1,
+	};
+	struct cgroup *cg = create_limited(&res);
+
+	CHECK_STR(value_of(cg, "memory.max"), "67108864");
+	CHECK_STR(value_of(cg, "memory.low"), "33554432");
+	CHECK_STR(value_of(cg, "memory.high"), "59998208");
+	CHECK_STR(value_of(cg, "memory.swap.max"), "33554432");
+	CHECK_STR(value_of(cg, "cpu.weight"), "20");
+	CHECK_STR(value_of(cg, "cpu.max"), "20000 50000");
+	CHECK_STR(value_of(cg, "pids.max"), "17");
+	if (res.cpu.cpus != NULL)
+		CHECK_STR(value_of(cg, "cpuset.cpus"), "0");
+	destroy(cg);
+}
+
+TEST(update_keeps_the_other_half)
+{
+	struct oci_resources res = {.present = true,
+		.memory.limit = {true, 64 << 20},
+		.cpu.quota = {true, 20000},
+		.cpu.period = {true, 50000}};
+	struct cgroup *cg = create_limited(&res);
+
+	res = (struct oci_resources){.present = true, .cpu.period = {true, 100000}};
+	CHECK_INT(cgroup_update(cg, &res, &err), 0);
+	CHECK_STR(value_of(cg, "cpu.max"), "20000 100000");
+	res = (struct oci_resources){.present = true, .cpu.quota = {true, 40000}};
+	CHECK_INT(cgroup_update(cg, &res, &err), 0);
+	CHECK_STR(value_of(cg, "cpu.max"), "40000 100000");
+	res = (struct oci_resources){.present = true, .memory.swap = {true, 96 << 20}};
+	CHECK_INT(cgroup_update(cg, &res, &err), 0);
+	CHECK_STR(value_of(cg, "memory.swap.max"), "33554432");
+	res = (struct oci_resources){.present = true, .pids_limit = {true, 5}};
+	CHECK_INT(cgroup_update(cg, &res, &err), 0);
+	CHECK_STR(value_of(cg, "pids.max"), "5");
+	destroy(cg);
+}
+
+static void eat_memory(void)
+{
+	size_t n = 64 << 20;
+	char *p = malloc(n);
+
+	for (size_t i = 0; p != NULL && i < n; i += 4096)
+		((volatile char *)p)[i] = 1;
+	_exit(0);
+}
+
+TEST(oom_is_notified_and_counted)
+{
+	struct oci_resources res = {
+		.present = true, .memory.limit = {true, 8 << 20}, .memory.swap = {true, 8 << 20}};
+	struct cgroup *cg = create_limited(&res);
+	struct pollfd p = {.fd = -1, .events = POLLIN};
+	pid_t pid;
+	int status;
+
+	CHECK_INT(cgroup_oom_fd(cg, &p.fd, &err), 0);
+	pid = clone_into(cg, eat_memory);
+	CHECK_INT(poll(&p, 1, 20000), 1);
+	CHECK_INT(waitpid(pid, &status, 0), pid);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	CHECK_INT(cgroup_oom_kills(cg), 1);
+	(void)close(p.fd);
+	destroy(cg);
+}
+
+static void fork_bomb(void)
+{
+	for (int i = 0; i < 400; i++) {
+		if (fork() < 0)
+			(void)usleep(100);
+	}
+}
+
+TEST(destroy_ends_a_fork_bomb)
+{
+	struct oci_resources res = {.present = true, .pids_limit = {true, 64}};
+	struct cgroup *cg = create_limited(&res);
+	pid_t pid = clone_into(cg, fork_bomb);
+
+	(void)usleep(50000);
+	destroy(cg);
+	CHECK_INT(waitpid(pid, NULL, 0), pid);
+}
+
+TEST(group_with_processes_hands_nothing_on)
+{
+	struct oci_resources res = {.present = true, .pids_limit = {true, 64}};
+	struct cgroup *cg = create_limited(NULL), *below = NULL;
+	struct cgroup_request request = {.id = "c2", .resources = &res};
+	char path[128];
+	pid_t pid = clone_into(cg, NULL);
+
+	(void)snprintf(path, sizeof(path), "%s/below", cgroup_path(cg, NULL));
+	request.path = path;
+	CHECK_INT(cgroup_create_in(&request, &mounts, CGROUP_V2, &below, &err), -EBUSY);
+	CHECK(strstr(err.text, "holds processes itself") != NULL);
+	destroy(cg);
+	CHECK_INT(waitpid(pid, NULL, 0), pid);
+}
+
+/* As systemd in a container does: its processes go to a group below, then it hands controllers on.
+ */
+TEST(follow_into_a_divided_group)
+{
+	struct cgroup *cg = create_limited(NULL), *again = NULL;
+	char dir[CGROUP_PATH_MAX], text[32];
+	struct buf saved_text;
+	struct json_writer w = JSON_WRITER(&saved_text);
+	const struct json *saved = NULL;
+	pid_t pid = clone_into(cg, NULL), second;
+
+	(void)snprintf(dir, sizeof(dir), "%s/init.scope", cg->groups[0].dir);
+	CHECK_INT(mkdir(dir, 0755), 0);
+	(void)snprintf(text, sizeof(text), "%d", pid);
+	CHECK_INT(cgroup_write(dir, "cgroup.procs", text), 0);
+	CHECK_INT(cgroup_write(cg->groups[0].dir, "cgroup.subtree_control", "+pids"), 0);
+	buf_init(&saved_text, 65536);
+	cgroup_save(cg, &w);
+	CHECK_INT(json_parse(buf_str(&saved_text), saved_text.len, &arena, &saved, &err), 0);
+	CHECK_INT(cgroup_open(saved, NULL, &again, &err), 0);
+	CHECK_INT(cgroup_follow(again, pid, &err), 0);
+	second = clone_into(again, NULL);
+	cgroup_free(again);
+	buf_release(&saved_text);
+	destroy(cg);
+	CHECK_INT(waitpid(pid, NULL, 0), pid);
+	CHECK_INT(waitpid(second, NULL, 0), second);
 }
