@@ -55,6 +55,17 @@ static int read_networking(struct docker_reader *r, const struct json *node, voi
 	return read_endpoints(r, endpoints);
 }
 
+/* An object whose keys are the paths: any key counts. */
+static int read_volumes(struct docker_reader *r, const struct json *node, void *target)
+{
+	(void)target;
+	if (node->type == JSON_OBJECT && node->children.count == 0)
+		return 0;
+	return docker_refuse(r, -ENOTSUP,
+		"Volumes: anonymous volumes are not supported by this build yet (bind a host "
+		"directory, or use --tmpfs)");
+}
+
 #define NOT_YET " is not supported by this build yet"
 #define SKIP_(name)                                                                                \
 	{                                                                                          \
@@ -92,8 +103,7 @@ static const struct docker_key body_keys[] = {
 	SKIP_("platform"),
 	{"Healthcheck", read_health, 0, NULL, NULL},
 	{"NetworkingConfig", read_networking, 0, NULL, NULL},
-	NO("Volumes", "anonymous volumes are not supported by this build yet (bind a host "
-		      "directory, or use --tmpfs)"),
+	{"Volumes", read_volumes, 0, NULL, NULL},
 	NO("ArgsEscaped", "Windows command lines are not supported"),
 	NO("MacAddress", "a MAC address" NOT_YET),
 	NO("OnBuild", "build triggers" NOT_YET),
@@ -115,7 +125,7 @@ int docker_create_decode(
 	struct docker_reader r = {a, err};
 	struct docker_create c = {.tree = tree};
 	const struct json *host = json_get(tree, "HostConfig");
-	int code = docker_read_object(&r, tree, body_keys, ARRAY_SIZE(body_keys), true, NULL);
+	int code = docker_read_object(&r, tree, body_keys, ARRAY_SIZE(body_keys), true, &c);
 
 	if (code == 0)
 		code = docker_config_decode(tree, a, &c.config, err);
