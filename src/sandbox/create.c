@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -328,6 +329,26 @@ static int await_ready(struct creator *cr, struct bh_error *err)
 	}
 }
 
+/* What process_attach() does for itself elsewhere: a process in a user namespace may not change the
+ * owner of the caller's files. */
+static void own_stdio(const struct creator *cr)
+{
+	const struct oci_user *user = &cr->c.config->process.user;
+	const struct sandbox_plan *plan = &cr->c.plan;
+	uint32_t uid, gid;
+
+	if (userns_to_outside(plan->uids, plan->uid_count, user->uid, &uid) < 0 ||
+		userns_to_outside(plan->gids, plan->gid_count, user->gid, &gid) < 0)
+		return;
+	for (int i = 0; i < 3; i++) {
+		int fd = cr->c.request->stdio[i] >= 0 ? cr->c.request->stdio[i] : i;
+		struct stat st;
+
+		if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode))
+			(void)!fchown(fd, uid, gid);
+	}
+}
+
 static int finish(struct creator *cr, struct bh_error *err)
 {
 	int r = 0;
@@ -336,6 +357,8 @@ static int finish(struct creator *cr, struct bh_error *err)
 		(void)process_wait(cr->builder);
 		cr->builder = 0;
 	}
+	if (cr->c.plan.builder && !cr->c.config->process.terminal)
+		own_stdio(cr);
 	if (cr->c.plan.builder)
 		r = limits_apply(&cr->c.config->process, cr->pid, err);
 	return r;

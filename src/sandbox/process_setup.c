@@ -62,8 +62,10 @@ static void own_stdio(const struct oci_user *user)
 			continue;
 		if (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3))
 			continue;
-		if (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode))
+		if (S_ISCHR(st.st_mode)) /* a terminal stays with its group */
 			(void)!fchown(fd, user->uid, (gid_t)-1);
+		else if (S_ISFIFO(st.st_mode) || S_ISREG(st.st_mode))
+			(void)!fchown(fd, user->uid, user->gid);
 	}
 }
 
@@ -81,7 +83,8 @@ int process_attach(struct process_setup *p, struct bh_error *err)
 			return r;
 	}
 	own_stdio(&p->process->user);
-	return join_keyring(p->keyring, err);
+	r = process_home(p, err);
+	return r < 0 ? r : join_keyring(p->keyring, err);
 }
 
 static int attach_filter(struct process_setup *p, struct bh_error *err)
@@ -277,7 +280,7 @@ int process_execute(struct process_setup *p, struct bh_error *err)
 		if (r < 0)
 			return r;
 	}
-	(void)execve(p->program, (char *const *)process->args.items, (char *const *)process->env.items);
+	(void)execve(p->program, (char *const *)process->args.items, (char *const *)p->env);
 	r = -errno;
 	return bh_fail_errno(err, r, "exec %s", p->program);
 }

@@ -31,8 +31,11 @@ struct process_setup {
 	bool no_setgroups;   /* setgroups(2) is denied in this user namespace */
 	int channel;         /* to the creator, for the seccomp listener */
 	const char *program; /* found by process_prepare() */
+	const char **env;    /* from process_home() */
 };
 
+/* Environment of the process, with HOME added from the container's /etc/passwd if it lacks it. */
+int process_home(struct process_setup *p, struct bh_error *err);
 /* Standard descriptors, session, terminal, keyring, limits. */
 int process_attach(struct process_setup *p, struct bh_error *err);
 /* Identity: everything up to, but not including, the filter of a no_new_privs process. The program is
