@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The engine's process: everything is made in one order and undone in the reverse one, from whatever
- * point was reached (daemon_release). The pid file is locked for the life of the process, so that
- * one set of roots has one engine; a file left by a dead one is simply taken over.
+ * The engine's process: everything is made in one order and undone in the reverse one, from
+ * whatever point was reached (daemon_release). The pid file is locked for the life of the process,
+ * so that one set of roots has one engine; a file left by a dead one is simply taken over.
  */
 #include "bin/bulkheadd/daemon.h"
 
@@ -71,7 +71,8 @@ static int add_signals(struct daemon *d, struct bh_error *err)
 	return r;
 }
 
-/* As many descriptors as the hard limit allows: one for each client and a few for each container. */
+/* As many descriptors as the hard limit allows: one for each client and a few for each container.
+ */
 static void raise_limits(void)
 {
 	struct rlimit limit;
@@ -95,8 +96,7 @@ static int take_pidfile(struct daemon *d, struct bh_error *err)
 		return bh_fail_errno(err, -errno, "pid file %s", path);
 	if (flock(d->pidfile, LOCK_EX | LOCK_NB) < 0) {
 		d->pidfile = fd_close(d->pidfile);
-		return bh_fail(
-			err, -EBUSY, "pid file %s: another engine with it is running", path);
+		return bh_fail(err, -EBUSY, "pid file %s: another engine with it is running", path);
 	}
 	n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
 	if (ftruncate(d->pidfile, 0) < 0 || pwrite(d->pidfile, text, (size_t)n, 0) != n)

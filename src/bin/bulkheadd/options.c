@@ -88,7 +88,8 @@ static const char help_text[] =
 	"  --config-file FILE    configuration (" DAEMON_CONFIG_FILE ")\n"
 	"  --data-root DIR       state that stays (" DAEMON_DATA_ROOT ")\n"
 	"  --exec-root DIR       state of what runs (" DAEMON_EXEC_ROOT ")\n"
-	"  -H, --host ADDRESS    listen on unix:///PATH (unix://" API_DEFAULT_SOCKET "); repeatable\n"
+	"  -H, --host ADDRESS    listen on unix:///PATH (unix://" API_DEFAULT_SOCKET
+	"); repeatable\n"
 	"  -G, --group GROUP     group of the sockets\n"
 	"  -p, --pidfile FILE    process id file (EXEC-ROOT/bulkheadd.pid)\n"
 	"  -l, --log-level LEVEL debug, info, warn or error\n"
@@ -184,8 +185,7 @@ static int read_flags(int argc, char **argv, struct given *g, struct bh_error *e
 
 	optind = 1;
 	opterr = 0;
-	while (r == 0 &&
-		(id = getopt_long(argc, argv, ":H:G:p:l:Dvh", flags, &index)) != -1) {
+	while (r == 0 && (id = getopt_long(argc, argv, ":H:G:p:l:Dvh", flags, &index)) != -1) {
 		const char *word = optind > 1 && optind <= argc ? argv[optind - 1] : "";
 
 		r = take_flag(g, id, flags[index].name, err);
@@ -198,8 +198,8 @@ static int read_flags(int argc, char **argv, struct given *g, struct bh_error *e
 }
 
 /* Name the place in the file that a flag contradicts. */
-static int conflict(const struct daemon_config *c, const char *key, bool given,
-	struct bh_error *err)
+static int conflict(
+	const struct daemon_config *c, const char *key, bool given, struct bh_error *err)
 {
 	const struct json *node;
 
@@ -236,7 +236,8 @@ static int check_conflicts(
 	return r;
 }
 
-static int read_file(struct given *g, struct arena *a, struct daemon_config *c, struct bh_error *err)
+static int read_file(
+	struct given *g, struct arena *a, struct daemon_config *c, struct bh_error *err)
 {
 	const char *path = g->config_file != NULL ? g->config_file : DAEMON_CONFIG_FILE;
 	int r = daemon_config_load(path, a, c, err);
@@ -316,8 +317,7 @@ static int fill_defaults(struct arena *a, struct daemon_config *c, struct bh_err
 	return c->pidfile != NULL ? 0 : bh_fail(err, -ENOMEM, "out of memory");
 }
 
-int options_parse(
-	int argc, char **argv, struct arena *a, struct options *ret, struct bh_error *err)
+int options_parse(int argc, char **argv, struct arena *a, struct options *ret, struct bh_error *err)
 {
 	struct given g = {.action = OPTIONS_RUN};
 	struct options o;

@@ -3,8 +3,8 @@
 #define BULKHEAD_BIN_BULKHEADD_OPTIONS_H
 
 /*
- * What bulkheadd was told, by flags and by daemon.json. The same setting in both is a conflict: it is
- * refused rather than decided silently.
+ * What bulkheadd was told, by flags and by daemon.json. The same setting in both is a conflict: it
+ * is refused rather than decided silently.
  */
 
 #include <stdbool.h>
