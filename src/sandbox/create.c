@@ -240,10 +240,13 @@ static int make_processes(struct creator *cr, struct bh_error *err)
 		r = write_maps(cr, err);
 	if (r == 0 && c->request->on_progress != NULL)
 		r = c->request->on_progress(c->request->on_progress_data, cr->pid, c->cgroup, err);
-	/* Whether it is still there to hear that shows in its answer, which says why not. */
-	if (r == 0)
-		(void)channel_send(c->creator, CHANNEL_GO, 0, -EBADF);
-	return r;
+	if (r < 0)
+		return r;
+	r = channel_send(c->creator, CHANNEL_GO, 0, -EBADF);
+	/* Gone already: its last message says why. */
+	if (r == -EPIPE || r == -ECONNRESET)
+		return 0;
+	return r < 0 ? bh_fail_errno(err, r, "tell process 1 to go on") : 0;
 }
 
 static int state_text(const struct creator *cr, const char *status, struct buf *out)
