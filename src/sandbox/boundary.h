@@ -50,20 +50,22 @@ struct boundary_id_map {
 /* One line of mountinfo, and what a look through the container's root showed. */
 struct boundary_mount {
 	const char *path, *type, *root, *source;
+	const char *host_path; /* where the host sees it, as far as known; else NULL */
+	uint32_t major, minor;
 	bool readonly; /* of the mount or the superblock */
 	bool nosuid, nodev, noexec;
-	bool shared, slave; /* propagation */
-	bool host_bind;     /* a piece of a file system that the host has mounted too */
-	bool socket;        /* the mount point is a socket */
-	bool idmapped;
+	bool shared;    /* mounts made below appear on the host too */
+	bool host_bind; /* a piece of a file system that the host has mounted too; not of the root
+			 */
+	bool file;      /* the mount point is no directory */
+	bool socket;    /* the mount point is a socket */
 };
 
 struct boundary_device {
 	const char *path;
 	char type; /* 'b' or 'c' */
 	uint32_t major, minor;
-	bool standard; /* null, zero, full, random, urandom, tty, console, ptmx, pty slaves, fuse is
-			  not */
+	bool standard; /* null, zero, full, random, urandom, tty, console, ptmx, a pty */
 };
 
 enum boundary_cap_set {
@@ -99,14 +101,13 @@ struct boundary_facts {
 	uint32_t uid, gid;               /* effective, in the reader's user namespace */
 	uint32_t inside_uid, inside_gid; /* the same, in the container's */
 	uint64_t caps[BOUNDARY_CAP_SETS];
-	int seccomp_mode;       /* 0 off, 1 strict, 2 filter, -1 unknown */
-	int seccomp_filters;    /* -1: not told by this kernel */
-	int no_new_privs;       /* 0, 1, -1 unknown */
-	const char *lsm_label;  /* attr/current; NULL if none */
-	bool lsm_confined;      /* a label other than "unconfined" */
-	bool reader_in_user_ns; /* the reader is itself not in the initial user namespace (rootless)
-				 */
-	bool same_root;         /* the container's root directory is the host's */
+	int seccomp_mode;      /* 0 off, 1 strict, 2 filter, -1 unknown */
+	int seccomp_filters;   /* -1: not told by this kernel */
+	int no_new_privs;      /* 0, 1, -1 unknown */
+	const char *lsm_label; /* attr/current; NULL if none */
+	bool lsm_confined;     /* a label other than "unconfined" */
+	bool rootless;         /* the reader is not root of the initial user namespace */
+	bool same_root;        /* the container's root directory is the host's */
 	struct boundary_mount *mounts;
 	size_t mount_count;
 	struct boundary_kernel_path *kernel_paths;
