@@ -131,10 +131,13 @@ class ShimBox(Box):
     def too_long(*_):
         raise AssertionError('the test takes too long')
 
-    def spawn(self, dir_arg=None):
-        """Start the shim; returns what it says when it is ready."""
+    def prepare(self):
         (self.state_dir / 'config.json').write_text(json.dumps(self.config))
         (self.state_dir / 'options.json').write_text(json.dumps(self.options))
+
+    def spawn(self, dir_arg=None):
+        """Start the shim; returns what it says when it is ready."""
+        self.prepare()
         reader, writer = os.pipe()
         null = os.open('/dev/null', os.O_RDWR)
         try:

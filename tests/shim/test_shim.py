@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import struct
+import subprocess
 import time
 
 import shimtest
@@ -455,6 +456,20 @@ def long_directory_names(box):
     box.state_dir = deep
     engine = box.started('exit 0')
     box.finish(engine)
+
+
+@test
+def engine_code_drives_the_shim(box):
+    driver = os.environ.get('SHIM_DRIVER')
+    if not driver:
+        raise Skip('SHIM_DRIVER names no program')
+    box.sh('echo out; echo err >&2; exit 9').prepare()
+    run = subprocess.run([driver, box.runtime, box.state_dir], stdout=subprocess.PIPE, timeout=30,
+                         check=False)
+    need(run.returncode == 0, run)
+    lines = sorted(run.stdout.decode().splitlines())
+    need(lines == ['err', 'exit 9 signal 0', 'hello', 'out', 'shim left'], lines)
+    need(box.exit_record()['exit_code'] == 9, 'record')
 
 
 if __name__ == '__main__':

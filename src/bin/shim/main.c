@@ -275,6 +275,8 @@ int main(int argc, char **argv)
 		return usage("--dir with an absolute path is needed");
 	if (fcntl(SHIM_READY_FD, F_GETFD) < 0)
 		return usage("the engine starts this program: descriptor 3 is not open");
+	/* Nothing that leaked from the engine may live on here, or reach the container. */
+	(void)close_range(SHIM_ROOT_FD + 1, ~0u, 0);
 	r = sandbox_protect_self(argv, environ, &err);
 	if (r < 0) {
 		tell_ready(SHIM_READY_FD, NULL, r, &err);
