@@ -232,9 +232,10 @@ static int mask_path(struct rootfs *fs, const char *path, struct bh_error *err)
 	if (r < 0)
 		return r;
 	copy = mount_clone(S_ISDIR(st.st_mode) ? fs->empty_dir : fs->null_file, false);
-	if (copy < 0)
+	/* Before Linux 6.15 only attached mounts can be copied: the first mask is the original. */
+	if (copy < 0 && !(copy == -EINVAL && S_ISDIR(st.st_mode)))
 		return bh_fail_errno(err, copy, "prepare the mask of %s", path);
-	r = mount_attach(copy, target);
+	r = mount_attach(copy < 0 ? fs->empty_dir : copy, target);
 	if (r < 0)
 		return bh_fail_errno(err, r, "mask %s", path);
 	return 0;
