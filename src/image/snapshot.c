@@ -95,7 +95,8 @@ int snapshot_prepare(const struct snapshot *s, struct bh_error *err)
 		return bh_fail_errno(err, -errno, "open containers/%s", s->container);
 	r = make_directory(dir, "work", 0700, err);
 	if (s->transient) {
-		/* overlayfs refuses an upper layer of a volatile mount; this one was never started. */
+		/* overlayfs refuses an upper layer of a volatile mount; this one was never started.
+		 */
 		(void)unlinkat(dir, "work/work/incompat/volatile", AT_REMOVEDIR);
 		(void)unlinkat(dir, "work/work/incompat", AT_REMOVEDIR);
 	}
@@ -289,6 +290,23 @@ int snapshot_mount(const struct snapshot *s, int *ret_fd, struct bh_error *err)
 	}
 	*ret_fd = m.fd;
 	return 0;
+}
+
+int snapshot_can_map(int fd, bool recursive, struct bh_error *err)
+{
+	const struct userns_range range = {0, SNAPSHOT_IDS, SNAPSHOT_IDS};
+	_cleanup_close_ int userns = -EBADF, clone = mount_clone(fd, recursive);
+	int r;
+
+	if (clone < 0)
+		return bh_fail_errno(err, clone, "clone a mount");
+	r = userns_open(&range, 1, &range, 1, &userns, err);
+	if (r < 0)
+		return r;
+	r = mount_set_idmap(clone, userns, recursive);
+	if (r == 0)
+		return 1;
+	return r == -EINVAL || r == -EPERM ? 0 : bh_fail_errno(err, r, "map ids of a mount");
 }
 
 int snapshot_probe(int data_fd, struct bh_error *err)

@@ -32,6 +32,9 @@ int snapshot_prepare(const struct snapshot *s, struct bh_error *err);
 /* Mount. ret_fd: the detached mount, writable (verified). -EOPNOTSUPP: this data root's file system
  * or kernel cannot be id-mapped; err names the remedy. */
 int snapshot_mount(const struct snapshot *s, int *ret_fd, struct bh_error *err);
+/* Whether the file system that fd (O_PATH) is on can be id-mapped; recursive: and all mounted
+ * below. 1, 0, or a failure to find out. */
+int snapshot_can_map(int fd, bool recursive, struct bh_error *err);
 /* Whether data roots on the file system of data_fd can be used at all; called at start. */
 int snapshot_probe(int data_fd, struct bh_error *err);
 
