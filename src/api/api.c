@@ -102,7 +102,7 @@ static void error_body(void *userdata, int status, const char *message, struct b
 
 static void answer_error(struct http_exchange *x, int status, const char *message)
 {
-	_cleanup_buf_ struct buf text;
+	_cleanup_buf_ struct buf text = {0};
 
 	buf_init(&text, 64u << 10);
 	error_body(NULL, status, message, &text);

@@ -147,7 +147,7 @@ void conn_answered(struct http_conn *c)
 void conn_fail(struct http_conn *c, int status, const char *message)
 {
 	struct http_server *s = c->server;
-	_cleanup_buf_ struct buf text;
+	_cleanup_buf_ struct buf text = {0};
 
 	buf_init(&text, 64u << 10);
 	s->options.ops->error_body(s->options.userdata, status, message, &text);

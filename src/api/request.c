@@ -17,7 +17,7 @@
 void api_error(struct api_request *r, int status, const char *fmt, ...)
 {
 	char text[2048];
-	_cleanup_buf_ struct buf out;
+	_cleanup_buf_ struct buf out = {0};
 	struct json_writer w = JSON_WRITER(&out);
 	va_list ap;
 

@@ -77,7 +77,7 @@ static void put_time(struct json_writer *w)
 void audit_write(struct audit *audit, const struct guard_caller *caller, enum guard_verb verb,
 	const char *object, int status)
 {
-	_cleanup_buf_ struct buf line;
+	_cleanup_buf_ struct buf line = {0};
 	struct json_writer w = JSON_WRITER(&line);
 
 	if (audit == NULL || audit->dirfd < 0)

@@ -355,7 +355,7 @@ int daemon_config_decode(const struct json *tree, struct arena *a, struct daemon
 int daemon_config_load(
 	const char *path, struct arena *a, struct daemon_config *config, struct bh_error *err)
 {
-	_cleanup_buf_ struct buf text;
+	_cleanup_buf_ struct buf text = {0};
 	const struct json *tree;
 	int code;
 

@@ -13,7 +13,7 @@
 
 int docker_bad(struct docker_reader *r, const struct json *node, const char *fmt, ...)
 {
-	_cleanup_buf_ struct buf pointer;
+	_cleanup_buf_ struct buf pointer = {0};
 	char text[512];
 	va_list ap;
 

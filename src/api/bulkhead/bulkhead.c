@@ -7,7 +7,7 @@
 
 void bulkhead_version(struct api_request *r)
 {
-	_cleanup_buf_ struct buf out;
+	_cleanup_buf_ struct buf out = {0};
 	struct json_writer w = JSON_WRITER(&out);
 
 	buf_init(&out, 4096);
@@ -50,7 +50,7 @@ static void put_container(struct json_writer *w, const struct container *c)
 
 void bulkhead_containers(struct api_request *r)
 {
-	_cleanup_buf_ struct buf out;
+	_cleanup_buf_ struct buf out = {0};
 	struct json_writer w = JSON_WRITER(&out);
 	const struct container *c = NULL;
 	bool all = api_query_bool(r, "all", false);
@@ -70,7 +70,7 @@ void bulkhead_containers(struct api_request *r)
 
 void bulkhead_boundary(struct api_request *r)
 {
-	_cleanup_buf_ struct buf out;
+	_cleanup_buf_ struct buf out = {0};
 	struct bh_error err = BH_ERROR_INIT;
 	const struct container *c = api_container(r);
 	int code;

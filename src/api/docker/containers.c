@@ -37,7 +37,7 @@ static void put_warnings(struct json_writer *w, const struct buf *warnings)
 static void answer_created(
 	struct api_request *r, const struct container *c, const struct buf *warnings)
 {
-	_cleanup_buf_ struct buf out;
+	_cleanup_buf_ struct buf out = {0};
 	struct json_writer w = JSON_WRITER(&out);
 
 	r->object = arena_strdup(&r->arena, c->id);
@@ -51,7 +51,7 @@ static void answer_created(
 
 void docker_container_create(struct api_request *r)
 {
-	_cleanup_buf_ struct buf warnings;
+	_cleanup_buf_ struct buf warnings = {0};
 	struct bh_error err = BH_ERROR_INIT;
 	struct docker_create body;
 	const struct container *c;

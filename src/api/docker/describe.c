@@ -121,7 +121,7 @@ void docker_put_labels(
 
 void docker_put_command(struct json_writer *w, const struct container *c)
 {
-	_cleanup_buf_ struct buf text;
+	_cleanup_buf_ struct buf text = {0};
 
 	buf_init(&text, COMMAND_MAX);
 	for (size_t i = 0; c->argv[i] != NULL; i++) {

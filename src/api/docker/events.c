@@ -97,7 +97,7 @@ static void on_event(void *userdata, const struct event *e)
 {
 	struct event_stream *s = userdata;
 	struct guard_object object = {NULL, e->tenant};
-	_cleanup_buf_ struct buf out;
+	_cleanup_buf_ struct buf out = {0};
 
 	if (!selected(s, e) || guard_decide(s->r->x->caller, GUARD_SYSTEM_READ, &object, NULL) < 0)
 		return;

@@ -10,7 +10,7 @@
 
 void docker_exec_create(struct api_request *r)
 {
-	_cleanup_buf_ struct buf out;
+	_cleanup_buf_ struct buf out = {0};
 	struct json_writer w = JSON_WRITER(&out);
 	struct bh_error err = BH_ERROR_INIT;
 	const struct container *c = api_container(r);
@@ -62,7 +62,7 @@ static bool is_program_error(int code)
  * stream why nothing ran. */
 static void answer_in_stream(struct api_request *r, bool tty, const char *text)
 {
-	_cleanup_buf_ struct buf out;
+	_cleanup_buf_ struct buf out = {0};
 	unsigned char head[DOCKER_FRAME_HEAD];
 
 	buf_init(&out, 8192);
@@ -208,7 +208,7 @@ static void put_process(struct json_writer *w, const struct exec *x)
 
 void docker_exec_inspect(struct api_request *r)
 {
-	_cleanup_buf_ struct buf out;
+	_cleanup_buf_ struct buf out = {0};
 	struct json_writer w = JSON_WRITER(&out);
 	const struct exec *x = find_exec(r);
 

@@ -122,7 +122,7 @@ static int read_bounds(
 
 void docker_images_list(struct api_request *r)
 {
-	_cleanup_buf_ struct buf out;
+	_cleanup_buf_ struct buf out = {0};
 	struct json_writer w = JSON_WRITER(&out);
 	struct bh_error err = BH_ERROR_INIT;
 	struct docker_filters f;
@@ -215,7 +215,7 @@ static const struct json *parse_config(struct api_request *r, const struct image
 
 void docker_image_inspect(struct api_request *r)
 {
-	_cleanup_buf_ struct buf out;
+	_cleanup_buf_ struct buf out = {0};
 	struct json_writer w = JSON_WRITER(&out);
 	const struct image *image = find_image(r);
 	const struct json *tree = image != NULL ? parse_config(r, image) : NULL;
@@ -258,7 +258,7 @@ static void put_history_entry(
 
 void docker_image_history(struct api_request *r)
 {
-	_cleanup_buf_ struct buf out;
+	_cleanup_buf_ struct buf out = {0};
 	struct json_writer w = JSON_WRITER(&out);
 	const struct image *image = find_image(r);
 	const struct json *tree = image != NULL ? parse_config(r, image) : NULL;
@@ -312,7 +312,7 @@ void docker_image_tag(struct api_request *r)
 
 void docker_image_delete(struct api_request *r)
 {
-	_cleanup_buf_ struct buf report;
+	_cleanup_buf_ struct buf report = {0};
 	struct bh_error err = BH_ERROR_INIT;
 	const struct image *image = find_image(r);
 	int code;

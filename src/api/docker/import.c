@@ -11,7 +11,7 @@
 static void on_imported(void *userdata, const char *image_id, int code, const struct bh_error *err)
 {
 	struct api_request *r = api_pending_take(userdata);
-	_cleanup_buf_ struct buf out;
+	_cleanup_buf_ struct buf out = {0};
 	struct json_writer w = JSON_WRITER(&out);
 
 	if (r == NULL)

@@ -34,7 +34,7 @@ static void put_paths(struct json_writer *w, const struct container *c)
 
 static void put_name(struct json_writer *w, const struct container *c)
 {
-	_cleanup_buf_ struct buf name;
+	_cleanup_buf_ struct buf name = {0};
 
 	buf_init(&name, 1024);
 	buf_printf(&name, "/%s", c->name);
@@ -125,7 +125,7 @@ static void put_mounts(struct json_writer *w, struct api_request *r, const struc
 {
 	const struct json *tree;
 	struct docker_create body;
-	_cleanup_buf_ struct buf text;
+	_cleanup_buf_ struct buf text = {0};
 
 	buf_init(&text, DOCKER_BODY_MAX * 2);
 	buf_printf(&text, "{\"Image\":\"x\",\"HostConfig\":%s}", c->host_config_json);
@@ -141,7 +141,7 @@ static void put_mounts(struct json_writer *w, struct api_request *r, const struc
 
 void docker_container_inspect(struct api_request *r)
 {
-	_cleanup_buf_ struct buf out;
+	_cleanup_buf_ struct buf out = {0};
 	struct json_writer w = JSON_WRITER(&out);
 	const struct container *c = api_container(r);
 

@@ -124,7 +124,7 @@ static bool selected(const struct selection *s, const struct container *c)
 static void put_container(struct json_writer *w, const struct container *c)
 {
 	char status[DOCKER_STATUS_MAX];
-	_cleanup_buf_ struct buf name;
+	_cleanup_buf_ struct buf name = {0};
 
 	buf_init(&name, 1024);
 	buf_printf(&name, "/%s", c->name);
@@ -197,7 +197,7 @@ static int read_selection(struct api_request *r, struct selection *s)
 
 void docker_containers_list(struct api_request *r)
 {
-	_cleanup_buf_ struct buf out;
+	_cleanup_buf_ struct buf out = {0};
 	struct json_writer w = JSON_WRITER(&out);
 	struct selection s = {0};
 	const struct container *c = NULL;

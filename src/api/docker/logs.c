@@ -42,7 +42,7 @@ static void put_line(struct log_stream *s, const struct engine_log_line *line, s
 /* Send lines until the client is full, the reader empty, or the turn over. */
 static void pump(struct log_stream *s)
 {
-	_cleanup_buf_ struct buf out;
+	_cleanup_buf_ struct buf out = {0};
 	struct bh_error err = BH_ERROR_INIT;
 	struct engine_log_line line;
 	struct api_request *r = s->r;

@@ -54,7 +54,7 @@ static void put_component(struct json_writer *w, const struct utsname *uts)
 
 void docker_version(struct api_request *r)
 {
-	_cleanup_buf_ struct buf out;
+	_cleanup_buf_ struct buf out = {0};
 	struct json_writer w = JSON_WRITER(&out);
 	struct utsname uts;
 
@@ -85,7 +85,7 @@ void docker_version(struct api_request *r)
 /* PRETTY_NAME of os-release(5), without its quotes. */
 static void put_os(struct json_writer *w)
 {
-	_cleanup_buf_ struct buf text;
+	_cleanup_buf_ struct buf text = {0};
 	char name[128] = "Linux";
 	const char *line;
 
@@ -245,7 +245,7 @@ static void put_rest(struct json_writer *w, const struct api_request *r)
 
 void docker_info(struct api_request *r)
 {
-	_cleanup_buf_ struct buf out;
+	_cleanup_buf_ struct buf out = {0};
 	struct json_writer w = JSON_WRITER(&out);
 
 	buf_init(&out, API_ANSWER_MAX);

@@ -55,7 +55,7 @@ static void fill_tty(struct process *p, int number)
 
 static int read_stat(int dirfd, struct process *p)
 {
-	_cleanup_buf_ struct buf text;
+	_cleanup_buf_ struct buf text = {0};
 	unsigned long long utime, stime, start;
 	const char *open, *close;
 	struct stat st;
@@ -82,7 +82,7 @@ static int read_stat(int dirfd, struct process *p)
 
 static void put_cmdline(struct json_writer *w, int dirfd, const struct process *p)
 {
-	_cleanup_buf_ struct buf text;
+	_cleanup_buf_ struct buf text = {0};
 
 	buf_init(&text, CMDLINE_MAX);
 	(void)fd_read_file(dirfd, "cmdline", &text);
@@ -125,7 +125,7 @@ void docker_container_top(struct api_request *r)
 {
 	static const char *const titles[] = {
 		"UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"};
-	_cleanup_buf_ struct buf out;
+	_cleanup_buf_ struct buf out = {0};
 	struct json_writer w = JSON_WRITER(&out);
 	struct bh_error err = BH_ERROR_INIT;
 	const struct container *c = api_container(r);

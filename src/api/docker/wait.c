@@ -43,7 +43,7 @@ static void cancel_wait(struct api_request *r)
 static void on_exit_code(void *userdata, int exit_code, const char *error)
 {
 	struct api_request *r = userdata;
-	_cleanup_buf_ struct buf out;
+	_cleanup_buf_ struct buf out = {0};
 	struct json_writer w = JSON_WRITER(&out);
 
 	r->stream = NULL;

@@ -59,7 +59,7 @@ static int send_chunks(int fd, int from)
 
 static int send_request(int fd, const struct client_request *request)
 {
-	_cleanup_buf_ struct buf out;
+	_cleanup_buf_ struct buf out = {0};
 	int r;
 
 	buf_init(&out, CLIENT_ANSWER_MAX);
@@ -240,7 +240,7 @@ static int answer_error(int status, const struct buf *body, struct bh_error *err
 
 int client_finish(struct client_stream *s, struct buf *ret_body, struct bh_error *err)
 {
-	_cleanup_buf_ struct buf own;
+	_cleanup_buf_ struct buf own = {0};
 	struct buf *out = ret_body != NULL && s->status < 400 ? ret_body : &own;
 	char data[READ_SIZE];
 	ssize_t n;

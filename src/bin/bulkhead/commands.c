@@ -12,7 +12,7 @@
 
 int cli_version(struct cli *cli, int argc, char **argv)
 {
-	_cleanup_buf_ struct buf text;
+	_cleanup_buf_ struct buf text = {0};
 	const struct json *tree;
 	const char *engine;
 
@@ -53,7 +53,7 @@ static void print_container(const struct json *c)
 
 int cli_ps(struct cli *cli, int argc, char **argv)
 {
-	_cleanup_buf_ struct buf text;
+	_cleanup_buf_ struct buf text = {0};
 	const struct json *tree;
 	bool all = argc == 2 && (strcmp(argv[1], "-a") == 0 || strcmp(argv[1], "--all") == 0);
 
@@ -91,7 +91,7 @@ static void print_image(const struct json *image)
 
 int cli_images(struct cli *cli, int argc, char **argv)
 {
-	_cleanup_buf_ struct buf text;
+	_cleanup_buf_ struct buf text = {0};
 	const struct json *tree;
 
 	buf_init(&text, CLIENT_ANSWER_MAX);
@@ -112,7 +112,7 @@ int cli_images(struct cli *cli, int argc, char **argv)
 /* A value on one line; lists of scalars in their JSON spelling. */
 static void print_value(const struct json *node)
 {
-	_cleanup_buf_ struct buf text;
+	_cleanup_buf_ struct buf text = {0};
 	struct json_writer w = JSON_WRITER(&text);
 
 	buf_init(&text, 1u << 20);
@@ -135,7 +135,7 @@ static void print_list(const struct json *list)
 
 int cli_boundary(struct cli *cli, int argc, char **argv)
 {
-	_cleanup_buf_ struct buf text;
+	_cleanup_buf_ struct buf text = {0};
 	const struct json *tree;
 
 	buf_init(&text, CLIENT_ANSWER_MAX);
@@ -160,7 +160,7 @@ int cli_boundary(struct cli *cli, int argc, char **argv)
 
 int cli_inspect(struct cli *cli, int argc, char **argv)
 {
-	_cleanup_buf_ struct buf text;
+	_cleanup_buf_ struct buf text = {0};
 	const struct json *tree;
 
 	buf_init(&text, CLIENT_ANSWER_MAX);
@@ -254,7 +254,7 @@ int cli_wait(struct cli *cli, int argc, char **argv)
 		return cli_usage(argv[0], "CONTAINER is missing");
 	for (int i = 1; i < argc; i++) {
 		const char *target = cli_target(cli, "/v1.50/containers/", argv[i], "/wait");
-		_cleanup_buf_ struct buf text;
+		_cleanup_buf_ struct buf text = {0};
 		const struct json *tree;
 
 		buf_init(&text, 1u << 20);
@@ -293,7 +293,7 @@ static int parse_log_options(int argc, char **argv, struct log_options *o)
 
 static int has_tty(struct cli *cli, const char *container, bool *ret)
 {
-	_cleanup_buf_ struct buf text;
+	_cleanup_buf_ struct buf text = {0};
 	const struct json *tree;
 	int r;
 
@@ -335,7 +335,7 @@ int cli_import(struct cli *cli, int argc, char **argv)
 {
 	_cleanup_stream_ struct client_stream stream = CLIENT_STREAM_INIT;
 	_cleanup_close_ int file = -EBADF;
-	_cleanup_buf_ struct buf text;
+	_cleanup_buf_ struct buf text = {0};
 	struct client_request request = {.method = "POST", .upload_fd = STDIN_FILENO};
 	const struct json *tree;
 

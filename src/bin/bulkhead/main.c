@@ -82,7 +82,7 @@ int cli_run_status(const struct cli *cli)
 
 const char *cli_target(struct cli *cli, const char *prefix, const char *name, const char *suffix)
 {
-	_cleanup_buf_ struct buf out;
+	_cleanup_buf_ struct buf out = {0};
 
 	buf_init(&out, 64u << 10);
 	buf_puts(&out, prefix);

@@ -56,7 +56,7 @@ bool relay_window(uint16_t *ret_rows, uint16_t *ret_columns)
 
 void relay_resize(const struct relay *relay)
 {
-	_cleanup_buf_ struct buf target;
+	_cleanup_buf_ struct buf target = {0};
 	uint16_t rows, columns;
 
 	if (!relay->tty || relay->resize_target == NULL || !relay_window(&rows, &columns))
@@ -69,7 +69,7 @@ void relay_resize(const struct relay *relay)
 
 static void pass_signal(const struct relay *relay, int signo)
 {
-	_cleanup_buf_ struct buf target;
+	_cleanup_buf_ struct buf target = {0};
 
 	if (signo == SIGWINCH) {
 		relay_resize(relay);

@@ -19,7 +19,7 @@
 /* POST a body and give the "Id" of the answer, in the arena. */
 static const char *post_for_id(struct cli *cli, const char *target, const struct buf *body)
 {
-	_cleanup_buf_ struct buf answer;
+	_cleanup_buf_ struct buf answer = {0};
 	const struct json *tree;
 	const char *id;
 
@@ -36,7 +36,7 @@ static const char *post_for_id(struct cli *cli, const char *target, const struct
 
 static const char *create(struct cli *cli, const struct run_options *o)
 {
-	_cleanup_buf_ struct buf body;
+	_cleanup_buf_ struct buf body = {0};
 	const char *target = "/v1.50/containers/create";
 
 	buf_init(&body, BODY_MAX);
@@ -85,7 +85,7 @@ static int open_wait(struct cli *cli, const char *id, bool removed, struct clien
 /* Exit code out of the answer of a wait. */
 static int take_exit_code(struct cli *cli, struct client_stream *wait)
 {
-	_cleanup_buf_ struct buf text;
+	_cleanup_buf_ struct buf text = {0};
 	const struct json *tree;
 	const char *message;
 
@@ -101,7 +101,7 @@ static int take_exit_code(struct cli *cli, struct client_stream *wait)
 
 static bool is_running(struct cli *cli, const char *id)
 {
-	_cleanup_buf_ struct buf text;
+	_cleanup_buf_ struct buf text = {0};
 	const struct json *tree;
 
 	buf_init(&text, CLIENT_ANSWER_MAX);
@@ -186,7 +186,7 @@ int cli_run(struct cli *cli, int argc, char **argv)
 
 static int exec_exit_code(struct cli *cli, const char *id)
 {
-	_cleanup_buf_ struct buf text;
+	_cleanup_buf_ struct buf text = {0};
 	const struct json *tree;
 
 	buf_init(&text, CLIENT_ANSWER_MAX);
@@ -221,7 +221,7 @@ static int exec_attached(struct cli *cli, const struct run_options *o, const cha
 
 int cli_exec(struct cli *cli, int argc, char **argv)
 {
-	_cleanup_buf_ struct buf body;
+	_cleanup_buf_ struct buf body = {0};
 	struct run_options o = {0};
 	const char *id;
 	int status = exec_options_parse(argc, argv, &o);

@@ -214,7 +214,7 @@ static void put_env(struct json_writer *w, const struct run_list *list)
 	for (size_t i = 0; i < list->count; i++) {
 		const char *value =
 			strchr(list->items[i], '=') == NULL ? getenv(list->items[i]) : NULL;
-		_cleanup_buf_ struct buf text;
+		_cleanup_buf_ struct buf text = {0};
 
 		buf_init(&text, 1u << 20);
 		buf_puts(&text, list->items[i]);
@@ -249,7 +249,7 @@ static int put_security(struct json_writer *w, struct cli *cli, const struct run
 	json_begin_array(w);
 	for (size_t i = 0; i < list->count; i++) {
 		const char *item = list->items[i];
-		_cleanup_buf_ struct buf text;
+		_cleanup_buf_ struct buf text = {0};
 		int r;
 
 		buf_init(&text, 1u << 20);

@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The programs' own command lines: bulkhead, and bulkheadd's flags and daemon.json. usage:
+test_cli.py BUILD"""
+import json
+import os
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'lib'))
+from bulkhead import Engine, Tap, busybox_tar, main_build, require  # noqa: E402
+
+
+def ok(done):
+    require(done.returncode == 0, f'{done.args[1:]}: status {done.returncode}: {done.stderr}')
+    return done.stdout
+
+
+def fails(done, status, words):
+    require(done.returncode == status,
+            f'{done.args[1:]}: status {done.returncode}, not {status}: {done.stderr}')
+    require(words in done.stderr, f'{done.args[1:]}: {done.stderr}')
+
+
+def validate(engine, text, *flags):
+    path = os.path.join(engine.dir, 'try.json')
+    with open(path, 'w', encoding='utf-8') as file:
+        file.write(text)
+    return subprocess.run([engine.program('bulkheadd'), '--validate', '--config-file', path, *flags],
+                          check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          timeout=20)
+
+
+def test_import(engine):
+    path = os.path.join(engine.dir, 'root.tar')
+    with open(path, 'wb') as file:
+        file.write(busybox_tar())
+    require(ok(engine.bulkhead('import', path, 'busybox')).startswith('sha256:'), 'import')
+    require('busybox:latest' in ok(engine.bulkhead('images')), 'images')
+    fails(engine.bulkhead('import', '/no/such'), 1, 'No such file')
+
+
+def test_version(engine):
+    out = ok(engine.bulkhead('version'))
+    require('Client:' in out and 'Engine:' in out, out)
+    tree = json.loads(ok(engine.bulkhead('--format', 'json', 'version')))
+    require(tree['dockerApi'] == '1.50', str(tree))
+
+
+def test_run(engine):
+    require(ok(engine.bulkhead('run', '--rm', 'busybox', 'echo', 'hello')) == 'hello\n', 'run')
+    done = engine.bulkhead('run', '--rm', 'busybox', 'sh', '-c', 'echo e >&2; exit 3')
+    require((done.returncode, done.stdout, done.stderr) == (3, '', 'e\n'), str(done))
+    fails(engine.bulkhead('run', '--rm', 'busybox', 'nosuch'), 127, 'not found')
+    fails(engine.bulkhead('run', '--rm', 'busybox', '/etc/passwd'), 126, '')
+    fails(engine.bulkhead('run', 'no-such-image', 'true'), 125, 'No such image')
+    fails(engine.bulkhead('run', '--nope', 'busybox'), 2, 'unknown option')
+    require(ok(engine.bulkhead('ps', '-a')).count('\n') == 1, 'containers left')
+
+
+def test_life(engine):
+    ident = ok(engine.bulkhead('run', '-d', '--name', 'b1', '-e', 'A=b', 'busybox', 'sleep',
+                               '1000')).strip()
+    require(len(ident) == 64, ident)
+    require('b1' in ok(engine.bulkhead('ps')), 'ps')
+    tree = json.loads(ok(engine.bulkhead('--format', 'json', 'ps')))
+    require(tree[0]['id'] == ident and tree[0]['isolation'] == 'process', str(tree))
+    require(tree[0]['owner'] == f'uid:{os.getuid()}', str(tree))
+    require(ok(engine.bulkhead('exec', 'b1', 'sh', '-c', 'echo $A')) == 'b\n', 'exec')
+    require(engine.bulkhead('exec', 'b1', 'sh', '-c', 'exit 9').returncode == 9, 'exec status')
+    require(json.loads(ok(engine.bulkhead('inspect', 'b1')))['Id'] == ident, 'inspect')
+    ok(engine.bulkhead('stop', '-t', '0', 'b1'))
+    require(ok(engine.bulkhead('wait', 'b1')) == '137\n', 'wait')
+    ok(engine.bulkhead('rm', 'b1'))
+    fails(engine.bulkhead('inspect', 'b1'), 1, 'No such container')
+
+
+def test_boundary(engine):
+    ok(engine.bulkhead('run', '-d', '--name', 'b2', 'busybox', 'sleep', '1000'))
+    try:
+        tree = json.loads(ok(engine.bulkhead('--format', 'json', 'boundary', 'b2')))
+        require('shared-kernel' in json.dumps(tree), str(tree)[:300])
+        require('shared-kernel' in ok(engine.bulkhead('boundary', 'b2')), 'text')
+    finally:
+        ok(engine.bulkhead('rm', '-f', 'b2'))
+
+
+def test_logs(engine):
+    ok(engine.bulkhead('run', '--name', 'b3', 'busybox', 'sh', '-c', 'echo a; echo b'))
+    require(ok(engine.bulkhead('logs', 'b3')) == 'a\nb\n', 'logs')
+    require(ok(engine.bulkhead('logs', '--tail', '1', 'b3')) == 'b\n', 'tail')
+    ok(engine.bulkhead('rm', 'b3'))
+
+
+def test_usage(engine):
+    fails(engine.bulkhead('nope'), 2, 'unknown command')
+    fails(engine.bulkhead('rm'), 2, 'missing')
+    fails(engine.bulkhead(), 2, 'Usage')
+    fails(engine.bulkhead('-H', 'tcp://x', 'ps'), 2, 'TCP')
+    fails(engine.bulkhead('-H', 'unix:///no/such', 'ps'), 1, 'cannot connect')
+
+
+def test_validate(engine):
+    done = validate(engine, '{"data-root": "/x", "no-new-privileges": true}')
+    require(done.returncode == 0 and done.stdout == 'configuration OK\n', str(done))
+    for text, words in (('{"data-rot": "/x"}', 'did you mean "data-root"'),
+                        ('{\n "iptables": true}', 'line 2, column 2'),
+                        ('{"debug": 1}', 'not a boolean'),
+                        ('{"debug": true, "debug": true}', 'line 1'),
+                        ('{', 'line 1'),
+                        ('{"hosts": ["tcp://0.0.0.0:1"]}', 'TCP')):
+        fails(validate(engine, text), 1, words)
+    fails(validate(engine, '{"data-root": "/x"}', '--data-root', '/y'), 1, 'both as a flag')
+    fails(validate(engine, '{}', '--tlsverify'), 1, 'tlsverify')
+    fails(validate(engine, '{}', '--nope'), 1, 'unknown')
+    fails(validate(engine, '{}', '-H', 'fd://'), 1, 'socket activation')
+
+
+def main():
+    tap = Tap()
+    with Engine(main_build()) as engine:
+        for name, function in list(globals().items()):
+            if name.startswith('test_'):
+                tap.run(name[5:].replace('_', ' '), function, engine)
+    return tap.done()
+
+
+if __name__ == '__main__':
+    sys.exit(main())
