@@ -396,7 +396,7 @@ TEST(destroy_ends_a_fork_bomb)
 
 TEST(group_with_processes_hands_nothing_on)
 {
-	struct oci_resources res = {.present = true, .pids_limit = {true, 64}};
+	struct oci_resources res = {.present = true, .memory.limit = {true, 64 << 20}};
 	struct cgroup *cg = create_limited(NULL), *below = NULL;
 	struct cgroup_request request = {.id = "c2", .resources = &res};
 	char path[128];

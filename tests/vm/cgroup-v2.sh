@@ -21,6 +21,7 @@ is() {
 # The profile with another program and group, and more limits.
 configure() {
 	sed -e "s#\"/bin/true\"#\"/bin/sh\", \"-c\", \"$1\"#" -e 's|"/bench"|"/vm-test/c1"|' \
+		-e 's|"namespaces": \[|"namespaces": [{"type": "cgroup"},|' \
 		-e 's|"shares": 0|"shares": 512, "quota": 50000, "period": 100000, "cpus": "0"|' \
 		"$SPEC" >bundle/config.json
 }
@@ -71,7 +72,7 @@ oci run --bundle bundle c1 </dev/null >/dev/null 2>&1
 result $? 'memory above the limit is killed'
 
 configure 'f() { f | f; }; f'
-oci create --bundle bundle c1 </dev/null >/dev/null && oci start c1
+oci create --bundle bundle c1 </dev/null >/dev/null 2>&1 && oci start c1
 sleep 1
 oci delete --force c1 && [ ! -e /sys/fs/cgroup/vm-test ]
 result $? 'delete ends a fork bomb'

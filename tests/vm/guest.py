@@ -160,11 +160,12 @@ def add_programs(root, build):
 def debian_root(root, directory):
     """A minimal Debian with systemd, made once by mmdebstrap."""
     tar = os.path.join(directory, 'systemd-root.tar')
+    fresh = os.path.join(directory, 'systemd-new.tar')  # the suffix decides the format
     if not os.path.exists(tar):
         run('mmdebstrap', '--quiet', '--variant=minbase', '--include=systemd,systemd-sysv,dbus',
             '--dpkgopt=path-exclude=/usr/share/doc/*', '--dpkgopt=path-exclude=/usr/share/man/*',
-            '--dpkgopt=path-exclude=/usr/share/locale/*', 'bookworm', tar + '.new')
-        os.rename(tar + '.new', tar)
+            '--dpkgopt=path-exclude=/usr/share/locale/*', 'bookworm', fresh)
+        os.rename(fresh, tar)
     os.makedirs(root)
     run('tar', '-x', '-C', root, '-f', tar, '--exclude=./dev/*')
 
