@@ -183,17 +183,34 @@ static void judge_bind(struct boundary_judge *j, const struct boundary_mount *m)
 			"mount", "reads files of the host", detail);
 }
 
+/* /proc or /sys mounted at another place, past what is masked and read-only at the usual one. */
+static void judge_second_view(struct boundary_judge *j, const struct boundary_mount *m)
+{
+	bool is_proc = strcmp(m->type, "proc") == 0 && strcmp(m->path, "/proc") != 0;
+	bool is_sys = strcmp(m->type, "sysfs") == 0 && strcmp(m->path, "/sys") != 0;
+
+	if ((!is_proc && !is_sys) || strcmp(m->root, "/") != 0)
+		return;
+	if (!m->readonly && acts_as_host_root(j))
+		boundary_add(j, BOUNDARY_BREAKS, "kernel-path",
+			"writes kernel settings that are protected at the usual place", m->path);
+	else
+		boundary_add(j, is_proc ? BOUNDARY_WEAKENS : BOUNDARY_NOTE, "kernel-path",
+			"shows what is masked at the usual place", m->path);
+}
+
 static void judge_mount(struct boundary_judge *j, const struct boundary_mount *m)
 {
 	if (m->host_bind)
 		judge_bind(j, m);
+	if (strncmp(m->type, "cgroup", 6) == 0 && !m->readonly)
+		boundary_add(j, acts_as_host_root(j) ? BOUNDARY_WEAKENS : BOUNDARY_NOTE,
+			"kernel-path", "changes control groups that it sees, as far as its ids may",
+			arena_printf(j->arena, "%s is writable", m->path));
 	if (m->shared)
 		boundary_add(j, BOUNDARY_WEAKENS, "propagation",
 			"mounts made inside appear on the host", m->path);
-	if (strcmp(m->type, "proc") == 0 && strcmp(m->root, "/") == 0 &&
-		strcmp(m->path, "/proc") != 0)
-		boundary_add(j, BOUNDARY_WEAKENS, "kernel-path",
-			"shows /proc once more, without its masks", m->path);
+	judge_second_view(j, m);
 }
 
 /* Whether a path of the kernel changes the machine when written by its owner, who is the host's
@@ -208,7 +225,6 @@ static const struct {
 	{"/proc/fs", "writes file system settings of the host", true},
 	{"/proc/irq", "moves interrupts of the host", true},
 	{"/sys", "writes device and kernel settings", true},
-	{"/sys/fs/cgroup", "changes limits of control groups that it sees", true},
 	{"/proc/kcore", "reads the memory of the host", false},
 	{"/proc/keys", "reads names of keys of other users", false},
 	{"/proc/latency_stats", "reads what other processes wait for", false},
@@ -232,7 +248,7 @@ static void judge_kernel_path(struct boundary_judge *j, const struct boundary_ke
 			continue;
 		if (!path->present || path->masked || (writes && path->readonly))
 			return;
-		if (writes && acts_as_host_root(j) && strcmp(path->path, "/sys/fs/cgroup") != 0)
+		if (writes && acts_as_host_root(j))
 			severity = BOUNDARY_BREAKS;
 		else if (!acts_as_host_root(j))
 			severity = BOUNDARY_NOTE;

@@ -217,7 +217,7 @@ static void look_at(int root, const struct boundary_facts *f, struct boundary_mo
 static const char *const sensitive[] = {"/proc/sys", "/proc/sysrq-trigger", "/proc/kcore",
 	"/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/sched_debug", "/proc/scsi",
 	"/proc/acpi", "/proc/asound", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/interrupts",
-	"/sys", "/sys/firmware", "/sys/devices/virtual/powercap", "/sys/fs/cgroup"};
+	"/sys", "/sys/firmware", "/sys/devices/virtual/powercap"};
 
 static bool is_mask(const struct boundary_mount *m)
 {
