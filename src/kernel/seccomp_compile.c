@@ -28,8 +28,8 @@
  * libseccomp 2.5.4 has faults that are not followed, because the verdicts they give are in no rule:
  * with several conditional rules its programs may compare the wrong half of an argument (the value
  * loaded before is taken for granted), and without its binary tree (which runc asks for) the checks
- * of an architecture may start without loading the number. Names that it does not know yet are known
- * here; see tools/gen-syscalls.
+ * of an architecture may start without loading the number. Names that it does not know yet are
+ * known here; see tools/gen-syscalls.
  */
 #include <errno.h>
 #include <linux/audit.h>
@@ -73,7 +73,7 @@ struct compiler {
 	struct use *uses;
 	size_t use_count;
 	struct entry *entries, *unsorted;
-	uint64_t *keys, *spare; /* of the sort */
+	uint64_t *keys, *spare;              /* of the sort */
 	const struct seccomp_clause **tried; /* clauses of entries, ordered within one number */
 	size_t entry_count, entry_max, conditional_count;
 	struct span *spans;
@@ -251,8 +251,8 @@ static void merge(const uint64_t *from, uint64_t *to, size_t first, size_t middl
 		to[i] = a < middle && (b >= end || from[a] <= from[b]) ? from[a++] : from[b++];
 }
 
-/* By number, then by order of appearance. A merge sort of whole keys: qsort(3) is free to be slow at
- * moving elements, and this runs at every start of a container. */
+/* By number, then by order of appearance. A merge sort of whole keys: qsort(3) is free to be slow
+ * at moving elements, and this runs at every start of a container. */
 static void sort_entries(struct compiler *c)
 {
 	uint64_t *from = c->keys, *to = c->spare, *swap;
@@ -262,7 +262,8 @@ static void sort_entries(struct compiler *c)
 		from[i] = (uint64_t)c->unsorted[i].number << 32 | i;
 	for (size_t width = 1; width < n; width *= 2) {
 		for (size_t i = 0; i < n; i += 2 * width)
-			merge(from, to, i, i + width < n ? i + width : n, i + 2 * width < n ? i + 2 * width : n);
+			merge(from, to, i, i + width < n ? i + width : n,
+				i + 2 * width < n ? i + 2 * width : n);
 		swap = from;
 		from = to;
 		to = swap;
