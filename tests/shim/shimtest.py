@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Drive bulkhead-shim as the engine does: its directory, its start, its socket."""
 import array
+import ctypes
+import fcntl
 import json
 import os
 import pathlib
@@ -138,19 +140,32 @@ class ShimBox(Box):
     def spawn(self, dir_arg=None):
         """Start the shim; returns what it says when it is ready."""
         self.prepare()
+        root = self.open_root() if self.options.get('root_fd') else -1
         reader, writer = os.pipe()
         null = os.open('/dev/null', os.O_RDWR)
         try:
+            actions = [(os.POSIX_SPAWN_DUP2, root, 4)] if root >= 0 else []
             self.shim = os.posix_spawn(
                 self.runtime, ['bulkhead-shim', '--dir', dir_arg or str(self.state_dir)],
                 {'PATH': os.environ['PATH']},
                 file_actions=[(os.POSIX_SPAWN_DUP2, null, 0), (os.POSIX_SPAWN_DUP2, null, 1),
-                              (os.POSIX_SPAWN_DUP2, 2, 2), (os.POSIX_SPAWN_DUP2, writer, 3)])
+                              (os.POSIX_SPAWN_DUP2, 2, 2), (os.POSIX_SPAWN_DUP2, writer, 3),
+                              *actions])
         finally:
-            os.close(writer)
-            os.close(null)
+            for fd in (writer, null, root):
+                if fd >= 0:
+                    os.close(fd)
         with os.fdopen(reader) as pipe:
             return json.loads(pipe.readline())
+
+    def open_root(self):
+        """A detached mount of the root file system, as the engine passes one."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        fd = libc.syscall(428, -100, str(self.rootfs).encode(), 1 | os.O_CLOEXEC)  # open_tree(2)
+        need(fd >= 0, 'open_tree', os.strerror(ctypes.get_errno()))
+        high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 20)
+        os.close(fd)
+        return high
 
     def engine(self):
         self.engines.append(Engine(self.state_dir))

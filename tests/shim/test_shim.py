@@ -420,6 +420,78 @@ def hooks_of_the_end(box):
 
 
 @test
+def root_by_descriptor(box):
+    box.options['root_fd'] = True
+    box.config['root']['path'] = 'unused'
+    (box.rootfs / 'etc' / 'mark').write_text('found\n')
+    engine = box.started('cat /etc/mark')
+    box.finish(engine)
+    need(box.log_text() == 'found\n', box.log_text())
+
+
+@test
+def old_exit_record_is_removed(box):
+    (box.state_dir / 'exit.json').write_text('{"exit_code": 1}')
+    engine = box.created('exit 0')
+    need(not (box.state_dir / 'exit.json').exists(), 'the old record is still there')
+    engine.ask('start')
+    box.finish(engine)
+
+
+def with_user_namespace(box):
+    box.linux['namespaces'].append({'type': 'user'})
+    for kind in ('uidMappings', 'gidMappings'):
+        box.linux[kind] = [{'containerID': 0, 'hostID': 700000, 'size': 65536}]
+    box.process['user'] = {'uid': 1000, 'gid': 1000}
+    for top, names, files in os.walk(box.dir):
+        for name in (*names, *files):
+            os.lchown(os.path.join(top, name), 700000, 700000)
+    box.dir.chmod(0o711)
+    box.bundle.chmod(0o755)
+
+
+@test
+def mapped_user_opens_its_streams(box):
+    with_user_namespace(box)
+    engine = box.started('echo out > /dev/stdout && echo err > /proc/self/fd/2; id -u; exec sleep 1000')
+    client = engine.exec('e', dict(box.process, args=['/bin/sh', '-c', 'echo x > /dev/stderr']))
+    need(frames(read_all(client))[2] == b'x\n', 'exec')
+    engine.ask('signal', signal=9)
+    box.finish(engine, 137)
+    need(box.log_text() == 'out\n1000\n' and box.log_text('stderr') == 'err\n', box.log_lines())
+
+
+@test
+def mapped_user_opens_its_terminal(box):
+    with_user_namespace(box)
+    box.process['terminal'] = True
+    engine = box.started('echo out > /dev/stdout && echo tty > "$(tty)"')
+    box.finish(engine)
+    need(box.log_text() == 'out\r\ntty\r\n', box.log_lines())
+
+
+@test
+def out_of_memory_is_reported(box):
+    box.linux['resources']['memory'] = {'limit': 16 << 20, 'swap': 16 << 20}
+    engine = box.started('x=x; while :; do x=$x$x; done')
+    record = engine.event('exit')['exit']
+    need(record['oom_killed'] and record['exit_code'] == 137, record, box.log_lines(), engine.events)
+    engine.event('oom')
+    engine.ask('shutdown')
+    box.wait_shim()
+
+
+@test
+def update_of_a_limit(box):
+    engine = box.started('exec sleep 1000')
+    engine.ask('update', resources={'pids': {'limit': 77}})
+    need(box.group_file('pids', 'pids.max').read_text() == '77\n', 'limit')
+    refuses(22, engine.ask, 'update', resources={'pids': {'limit': 'x'}})
+    engine.ask('signal', signal=9)
+    box.finish(engine, 137)
+
+
+@test
 def bad_requests_are_refused(box):
     engine = box.started('exec sleep 1000')
     refuses(95, engine.ask, 'dance')

@@ -11,8 +11,8 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
-#include "kernel/userns.h"
 #include "bin/shim/shim.h"
+#include "kernel/userns.h"
 
 #define CGROUP_TEXT_MAX (64u << 10)
 
@@ -154,17 +154,23 @@ static int take_terminal(struct shim *s, const struct oci_process *process, stru
 	return r;
 }
 
+static void look_for_oom(struct shim *s)
+{
+	uint64_t kills = s->sandbox.cgroup != NULL ? cgroup_oom_kills(s->sandbox.cgroup) : 0;
+
+	if (kills <= s->oom_kills)
+		return;
+	s->oom_kills = kills;
+	server_notify(s, SHIM_MESSAGE_OOM, NULL, NULL);
+}
+
 static void on_oom(struct loop_source *source, int fd, uint32_t events, void *data)
 {
 	struct shim *s = data;
-	uint64_t kills = s->sandbox.cgroup != NULL ? cgroup_oom_kills(s->sandbox.cgroup) : 0;
 	char sink[512];
 	ssize_t n = read(fd, sink, sizeof(sink));
 
-	if (kills > s->oom_kills) {
-		s->oom_kills = kills;
-		server_notify(s, SHIM_MESSAGE_OOM, NULL, NULL);
-	}
+	look_for_oom(s);
 	/* The group is gone, or the kernel has no more to say. */
 	if (n == 0 || (n < 0 && errno != EAGAIN) || (events & (EPOLLHUP | EPOLLERR)))
 		loop_removep(&s->oom_io);
@@ -383,10 +389,8 @@ void container_ended(struct shim *s, int wait_status)
 	s->wait_status = wait_status;
 	s->sandbox.pid = 0;
 	s->start_time = 0;
+	look_for_oom(s); /* the end may be noticed first */
 	if (s->sandbox.cgroup != NULL) {
-		uint64_t kills = cgroup_oom_kills(s->sandbox.cgroup);
-
-		s->oom_kills = kills > s->oom_kills ? kills : s->oom_kills;
 		/* With a pid namespace of its own nothing is left; without, or with a shared one,
 		 * this ends what process 1 left behind. */
 		r = thaw(s, &err);

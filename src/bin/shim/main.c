@@ -174,6 +174,9 @@ static int prepare(struct shim *s, int root_fd, struct bh_error *err)
 	if (options.root_fd && root_fd < 0)
 		return bh_fail(
 			err, -EBADF, "descriptor %d holds no root file system", SHIM_ROOT_FD);
+	/* That of an earlier run in this directory must not be taken for this one's. */
+	if (unlinkat(s->dirfd, SHIM_EXIT_FILE, 0) < 0 && errno != ENOENT)
+		return bh_fail_errno(err, -errno, "remove old %s", SHIM_EXIT_FILE);
 	r = set_up(s, &options, err);
 	return r < 0 ? r : container_create(s, &options, options.root_fd ? root_fd : -EBADF, err);
 }
