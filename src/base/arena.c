@@ -15,7 +15,8 @@ int arena_init(struct arena *a, size_t max)
 	void *p;
 
 	max = (max + ARENA_PAGE - 1) & ~(size_t)(ARENA_PAGE - 1);
-	p = mmap(NULL, max, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	p = mmap(NULL, max, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+		0);
 	if (p == MAP_FAILED)
 		return -ENOMEM;
 	*a = (struct arena){.base = p, .used = 0, .max = max};

@@ -35,7 +35,8 @@ void buf_consume(struct buf *b, size_t n);
 /* 0, or the first failure. */
 int buf_status(const struct buf *b);
 const char *buf_str(const struct buf *b);
-/* Hand the memory to the caller (free()); NULL if empty or failed. The buffer is empty afterwards. */
+/* Hand the memory to the caller (free()); NULL if empty or failed. The buffer is empty afterwards.
+ */
 char *buf_steal(struct buf *b);
 
 #define _cleanup_buf_ __attribute__((cleanup(buf_release)))

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-__attribute__((format(printf, 3, 0)))
-static void error_vset(struct bh_error *err, int code, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void error_vset(
+	struct bh_error *err, int code, const char *fmt, va_list ap)
 {
 	err->code = code;
 	(void)vsnprintf(err->text, sizeof(err->text), fmt, ap);
@@ -41,7 +41,8 @@ int bh_fail_errno(struct bh_error *err, int code, const char *fmt, ...)
 	error_vset(err, code, fmt, ap);
 	va_end(ap);
 	len = strlen(err->text);
-	(void)snprintf(err->text + len, sizeof(err->text) - len, ": %s", strerrordesc_np(-code) ?: "unknown error");
+	(void)snprintf(err->text + len, sizeof(err->text) - len, ": %s",
+		strerrordesc_np(-code) ?: "unknown error");
 	return code;
 }
 

@@ -27,7 +27,8 @@ int fd_read_all(int fd, struct buf *out)
 		r = buf_reserve(out, room < READ_STEP ? room : READ_STEP);
 		if (r < 0)
 			return r;
-		n = TEMP_FAILURE_RETRY(read(fd, out->data + out->len, room < READ_STEP ? room : READ_STEP));
+		n = TEMP_FAILURE_RETRY(
+			read(fd, out->data + out->len, room < READ_STEP ? room : READ_STEP));
 		if (n < 0)
 			return -errno;
 		if (n == 0)
@@ -73,7 +74,8 @@ int fd_write_file(int dirfd, const char *path, const char *text)
 	return (size_t)n == strlen(text) ? 0 : -EIO;
 }
 
-int fd_replace_file(int dirfd, const char *path, const void *data, size_t len, mode_t mode, int sync)
+int fd_replace_file(
+	int dirfd, const char *path, const void *data, size_t len, mode_t mode, int sync)
 {
 	_cleanup_close_ int fd = -EBADF;
 	char temp[4096];

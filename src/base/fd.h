@@ -19,8 +19,8 @@ int fd_write_all(int fd, const void *data, size_t len);
 /* Open an existing file (proc, sysfs, cgroup) and write text with one write(2). */
 int fd_write_file(int dirfd, const char *path, const char *text);
 /* Replace path atomically: temporary file beside it, written, optionally synced, renamed. */
-int fd_replace_file(int dirfd, const char *path, const void *data, size_t len, mode_t mode,
-	int sync);
+int fd_replace_file(
+	int dirfd, const char *path, const void *data, size_t len, mode_t mode, int sync);
 /* Set or clear FD_CLOEXEC. */
 int fd_set_cloexec(int fd, int on);
 int fd_set_nonblock(int fd, int on);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * JSON reader. A recursive descent over the text, bounded by JSON_DEPTH_MAX; nodes and strings are
- * allocated from the caller's arena, whose maximum bounds memory. Duplicate keys are found by a scan
- * of the members so far while an object is small, and by one sort at its end when it is large, so a
- * hostile object costs n log n.
+ * allocated from the caller's arena, whose maximum bounds memory. Duplicate keys are found by a
+ * scan of the members so far while an object is small, and by one sort at its end when it is large,
+ * so a hostile object costs n log n.
  */
 #include "base/json.h"
 
@@ -27,8 +27,8 @@ struct reader {
 	struct bh_error *err;
 };
 
-static int read_value(struct reader *r, unsigned int depth, const struct json *parent,
-	struct json **ret);
+static int read_value(
+	struct reader *r, unsigned int depth, const struct json *parent, struct json **ret);
 
 static int fail_at(struct reader *r, const char *what)
 {
@@ -147,7 +147,8 @@ static ssize_t raw_length(struct reader *r, bool *ret_plain)
 		n = *p < 0x20 ? 0 : utf8_sequence(p, (size_t)(end - p));
 		if (n == 0) {
 			r->at = (const char *)p;
-			return fail_at(r, *p < 0x20 ? "control character in string" : "invalid UTF-8");
+			return fail_at(
+				r, *p < 0x20 ? "control character in string" : "invalid UTF-8");
 		}
 		p += n;
 	}
@@ -252,9 +253,9 @@ static int read_number(struct reader *r, struct json *node)
 		if (errno == ERANGE)
 			node->number.integer = false;
 	}
-	node->number.real = node->number.integer
-		? (node->number.negative ? -1.0 : 1.0) * (double)node->number.magnitude
-		: strtod(copy, NULL);
+	node->number.real = node->number.integer ? (node->number.negative ? -1.0 : 1.0) *
+							   (double)node->number.magnitude
+						 : strtod(copy, NULL);
 	if (!isfinite(node->number.real))
 		return fail_at(r, "number out of range");
 	r->at += len;
@@ -268,8 +269,9 @@ static int compare_keys(const void *a, const void *b)
 
 static int fail_duplicate(struct reader *r, const struct json *member)
 {
-	return bh_fail(r->err, -EINVAL, "JSON: line %" PRIu32 ", column %" PRIu32 ": duplicate key \"%.64s\"",
-		member->line, member->column, member->key);
+	return bh_fail(r->err, -EINVAL,
+		"JSON: line %" PRIu32 ", column %" PRIu32 ": duplicate key \"%.64s\"", member->line,
+		member->column, member->key);
 }
 
 static int check_large_object(struct reader *r, const struct json *object)
@@ -279,7 +281,7 @@ static int check_large_object(struct reader *r, const struct json *object)
 
 	if (list == NULL)
 		return fail_full(r);
-	json_each(m, object)
+	json_each (m, object)
 		list[n++] = m;
 	qsort(list, n, sizeof(*list), compare_keys);
 	for (size_t i = 1; i < n; i++)
@@ -292,7 +294,7 @@ static int check_duplicate(struct reader *r, const struct json *object, const st
 {
 	if (object->children.count >= SMALL_OBJECT)
 		return 0;
-	json_each(m, object)
+	json_each (m, object)
 		if (strcmp(m->key, member->key) == 0)
 			return fail_duplicate(r, member);
 	return 0;
@@ -355,8 +357,8 @@ static int read_children(struct reader *r, unsigned int depth, struct json *node
 	struct json *last = NULL;
 
 	if (depth >= JSON_DEPTH_MAX)
-		return bh_fail(r->err, -E2BIG, "JSON: line %" PRIu32 ": nested deeper than %d", r->line,
-			JSON_DEPTH_MAX);
+		return bh_fail(r->err, -E2BIG, "JSON: line %" PRIu32 ": nested deeper than %d",
+			r->line, JSON_DEPTH_MAX);
 	r->at++;
 	skip_space(r);
 	if (r->at < r->end && *r->at == close) {
@@ -374,7 +376,8 @@ static int read_children(struct reader *r, unsigned int depth, struct json *node
 		if (*r->at == close)
 			break;
 		if (*r->at != ',')
-			return fail_at(r, close == '}' ? "expected ',' or '}'" : "expected ',' or ']'");
+			return fail_at(
+				r, close == '}' ? "expected ',' or '}'" : "expected ',' or ']'");
 		r->at++;
 	}
 	r->at++;
@@ -412,8 +415,8 @@ static int read_scalar(struct reader *r, struct json *node)
 	return read_number(r, node);
 }
 
-static int read_value(struct reader *r, unsigned int depth, const struct json *parent,
-	struct json **ret)
+static int read_value(
+	struct reader *r, unsigned int depth, const struct json *parent, struct json **ret)
 {
 	struct json *node;
 	int e;
@@ -477,7 +480,7 @@ const struct json *json_get(const struct json *obj, const char *key)
 {
 	if (obj == NULL || obj->type != JSON_OBJECT)
 		return NULL;
-	json_each(m, obj)
+	json_each (m, obj)
 		if (strcmp(m->key, key) == 0)
 			return m;
 	return NULL;
@@ -553,8 +556,7 @@ static size_t index_in_parent(const struct json *node)
 {
 	size_t i = 0;
 
-	json_each(n, node->parent)
-	{
+	json_each (n, node->parent) {
 		if (n == node)
 			break;
 		i++;

@@ -4,9 +4,9 @@
 
 /*
  * JSON (RFC 8259), strict and bounded: UTF-8 only, no duplicate keys, no NUL inside strings, no
- * trailing bytes, depth and size limited. The reader builds a tree in an arena; every node knows its
- * line, column and parent, so an error can name the place by JSON pointer (RFC 6901).
- * The writer appends to a buf and places commas itself.
+ * trailing bytes, depth and size limited. The reader builds a tree in an arena; every node knows
+ * its line, column and parent, so an error can name the place by JSON pointer (RFC 6901). The
+ * writer appends to a buf and places commas itself.
  */
 
 #include <stdbool.h>
@@ -30,7 +30,7 @@ enum json_type {
 
 struct json {
 	enum json_type type;
-	uint32_t line, column;   /* from 1 */
+	uint32_t line, column; /* from 1 */
 	const struct json *parent;
 	const struct json *next; /* next element or member of the parent */
 	const char *key;         /* name of this member in its object, else NULL */
@@ -54,7 +54,8 @@ struct json {
 };
 
 /* Parse len bytes of text. The tree lives in arena a (about 6 to 10 times len) and does not point
- * into text. Errors: -EINVAL (syntax; text names line and column), -E2BIG (depth, or arena full). */
+ * into text. Errors: -EINVAL (syntax; text names line and column), -E2BIG (depth, or arena full).
+ */
 int json_parse(const char *text, size_t len, struct arena *a, const struct json **ret,
 	struct bh_error *err);
 

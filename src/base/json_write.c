@@ -153,13 +153,13 @@ static void put_number(struct json_writer *w, const struct json *node)
 		return;
 	}
 	before_value(w);
-	(void)buf_printf(w->out, "%s%" PRIu64, node->number.negative ? "-" : "", node->number.magnitude);
+	(void)buf_printf(
+		w->out, "%s%" PRIu64, node->number.negative ? "-" : "", node->number.magnitude);
 }
 
 static void put_children(struct json_writer *w, const struct json *node)
 {
-	json_each(child, node)
-	{
+	json_each (child, node) {
 		if (child->key != NULL)
 			json_key(w, child->key);
 		json_put_tree(w, child);

@@ -41,14 +41,17 @@ struct jobs {
 
 int jobs_new(struct loop *loop, const char *program, struct jobs **ret, struct bh_error *err)
 {
+	_cleanup_close_ int fd = -EBADF;
 	struct jobs *j = calloc(1, sizeof(*j));
 
 	if (j == NULL)
 		return bh_fail_errno(err, -ENOMEM, "file jobs");
 	j->loop = loop;
-	j->program = open(program, O_PATH | O_CLOEXEC);
+	fd = open(program, O_PATH | O_CLOEXEC);
+	j->program = fd < 0 ? -errno : fcntl(fd, F_DUPFD_CLOEXEC, FIRST_HIGH_FD);
 	if (j->program < 0) {
-		int r = bh_fail_errno(err, -errno, "open program %s", program);
+		int r = bh_fail_errno(
+			err, fd < 0 ? j->program : -errno, "open program %s", program);
 
 		free(j);
 		return r;
@@ -153,8 +156,6 @@ static int add_actions(posix_spawn_file_actions_t *actions, int input, int resul
 		r = posix_spawn_file_actions_adddup2(actions, result, CHILD_RESULT_FD);
 	if (r == 0)
 		r = posix_spawn_file_actions_adddup2(actions, dir, CHILD_DIR_FD);
-	if (r == 0)
-		r = posix_spawn_file_actions_addclosefrom_np(actions, CHILD_DIR_FD + 1);
 	return -r;
 }
 

@@ -42,7 +42,9 @@ uint64_t mount_attributes(unsigned long ms_flags)
 
 int mount_clone(int fd, bool recursive)
 {
-	int r = open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0));
+	int r = open_tree(fd, "",
+		AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+			(recursive ? AT_RECURSIVE : 0));
 
 	return r < 0 ? -errno : r;
 }
@@ -55,7 +57,8 @@ int mount_set_attributes(int fd, uint64_t set, uint64_t clear, bool recursive)
 		return 0;
 	if ((set & MOUNT_ATTR__ATIME) != 0 || (clear & MOUNT_ATTR__ATIME) != 0)
 		attr.attr_clr |= MOUNT_ATTR__ATIME; /* an enum, not bits: cleared as a whole */
-	if (mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr, sizeof(attr)) < 0)
+	if (mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr,
+		    sizeof(attr)) < 0)
 		return -errno;
 	return 0;
 }
@@ -64,14 +67,16 @@ int mount_set_propagation(int fd, unsigned long propagation, bool recursive)
 {
 	struct mount_attr attr = {.propagation = propagation};
 
-	if (mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr, sizeof(attr)) < 0)
+	if (mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr,
+		    sizeof(attr)) < 0)
 		return -errno;
 	return 0;
 }
 
 int mount_attach(int mount, int target)
 {
-	if (move_mount(mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+	if (move_mount(mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) <
+		0)
 		return -errno;
 	return 0;
 }
@@ -80,7 +85,8 @@ int mount_set_idmap(int fd, int userns, bool recursive)
 {
 	struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (unsigned int)userns};
 
-	if (mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr, sizeof(attr)) < 0)
+	if (mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr,
+		    sizeof(attr)) < 0)
 		return -errno;
 	return 0;
 }

@@ -7,8 +7,8 @@
 
 /*
  * The mount API by descriptors (open_tree(2), move_mount(2), mount_setattr(2), fsopen(2)): a mount
- * is made detached, gets its attributes, and is attached in one step, so there is no moment in which
- * it can be used without them, and no path that can be replaced. Negative errno on failure.
+ * is made detached, gets its attributes, and is attached in one step, so there is no moment in
+ * which it can be used without them, and no path that can be replaced. Negative errno on failure.
  */
 
 /* Copy the mount at fd (O_PATH) as a detached mount; recursive: with everything below it. */

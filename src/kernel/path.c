@@ -50,8 +50,8 @@ int path_open_beneath(int dir, const char *path, int flags, mode_t mode)
 }
 
 /*
- * One component is made relative to the descriptor of its parent; only then the prefix one longer is
- * opened, so a link that is swapped in between can at worst make the call fail.
+ * One component is made relative to the descriptor of its parent; only then the prefix one longer
+ * is opened, so a link that is swapped in between can at worst make the call fail.
  */
 static int make_component(int root, char *prefix, mode_t mode)
 {

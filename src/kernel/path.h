@@ -18,7 +18,8 @@ int path_open_in_root(int root, const char *path, int flags, mode_t mode);
 int path_open_beneath(int dir, const char *path, int flags, mode_t mode);
 /* mkdir -p below root, following links inside it; returns an O_PATH descriptor of the directory. */
 int path_mkdir_in_root(int root, const char *path, mode_t mode);
-/* Make an empty file (and its directories) below root if it is absent; returns an O_PATH descriptor. */
+/* Make an empty file (and its directories) below root if it is absent; returns an O_PATH
+ * descriptor. */
 int path_touch_in_root(int root, const char *path, mode_t mode);
 /* Open the parent directory of path below root (made if make is set) and give the last component.
  * ret_name must have NAME_MAX + 1 bytes. */

@@ -18,7 +18,8 @@ int process_wait(pid_t pid);
 void process_kill_wait(pid_t pid, int pidfd);
 /* Exit code as a shell counts: status, or 128 + signal. */
 int process_exit_code(int wait_status);
-/* Start time in clock ticks since boot (proc(5), /proc/PID/stat field 22); 0 if gone or a zombie. */
+/* Start time in clock ticks since boot (proc(5), /proc/PID/stat field 22); 0 if gone or a zombie.
+ */
 uint64_t process_start_time(pid_t pid);
 
 #endif

@@ -84,7 +84,8 @@ struct compiler {
 
 static int out_of_memory(struct bh_error *err)
 {
-	return bh_fail(err, -ENOMEM, "seccomp profile too large");
+	(void)bh_fail(err, -ENOMEM, "seccomp profile too large");
+	return -ENOMEM;
 }
 
 static void warn_unknown(struct compiler *c, const char *name)

@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -25,7 +25,8 @@ static int write_map(pid_t pid, const char *file, const struct userns_range *ran
 
 	buf_init(&text, MAP_TEXT_MAX);
 	for (size_t i = 0; i < count; i++)
-		(void)buf_printf(&text, "%u %u %u\n", ranges[i].inside, ranges[i].outside, ranges[i].size);
+		(void)buf_printf(
+			&text, "%u %u %u\n", ranges[i].inside, ranges[i].outside, ranges[i].size);
 	r = buf_status(&text);
 	if (r < 0)
 		return bh_fail(err, r, "%s: too many ranges", file);
@@ -37,7 +38,8 @@ static int write_map(pid_t pid, const char *file, const struct userns_range *ran
 }
 
 int userns_write_maps(pid_t pid, const struct userns_range *uids, size_t uid_count,
-	const struct userns_range *gids, size_t gid_count, bool deny_setgroups, struct bh_error *err)
+	const struct userns_range *gids, size_t gid_count, bool deny_setgroups,
+	struct bh_error *err)
 {
 	char path[64];
 	int r;
@@ -82,7 +84,8 @@ int userns_open(const struct userns_range *uids, size_t uid_count, const struct 
 	return r;
 }
 
-int userns_to_outside(const struct userns_range *ranges, size_t count, uint32_t inside, uint32_t *ret)
+int userns_to_outside(
+	const struct userns_range *ranges, size_t count, uint32_t inside, uint32_t *ret)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (inside - ranges[i].inside < ranges[i].size && inside >= ranges[i].inside) {

@@ -19,11 +19,13 @@ struct userns_range {
 
 /* Write uid_map and gid_map of a process. deny_setgroups: an unprivileged writer must. */
 int userns_write_maps(pid_t pid, const struct userns_range *uids, size_t uid_count,
-	const struct userns_range *gids, size_t gid_count, bool deny_setgroups, struct bh_error *err);
+	const struct userns_range *gids, size_t gid_count, bool deny_setgroups,
+	struct bh_error *err);
 /* Descriptor of a user namespace with these maps that no process is in, for idmapped mounts. */
 int userns_open(const struct userns_range *uids, size_t uid_count, const struct userns_range *gids,
 	size_t gid_count, int *ret_fd, struct bh_error *err);
 /* Translate an id from inside to outside; -ERANGE if it is not mapped. */
-int userns_to_outside(const struct userns_range *ranges, size_t count, uint32_t inside, uint32_t *ret);
+int userns_to_outside(
+	const struct userns_range *ranges, size_t count, uint32_t inside, uint32_t *ret);
 
 #endif

@@ -3,10 +3,10 @@
 #define BULKHEAD_MUSL_H
 
 /*
- * Included ahead of every file that is compiled against musl: what the small static programs use and
- * only glibc declares. They are linked with musl because its start-up is a few dozen instructions;
- * glibc asks the processor some sixty times about itself, and in a virtual machine every question is
- * a trip to the hypervisor, a twentieth of a container's start.
+ * Included ahead of every file that is compiled against musl: what the small static programs use
+ * and only glibc declares. They are linked with musl because its start-up is a few dozen
+ * instructions; glibc asks the processor some sixty times about itself, and in a virtual machine
+ * every question is a trip to the hypervisor, a twentieth of a container's start.
  */
 
 #include <errno.h>
@@ -32,8 +32,8 @@
 #define CLOSE_RANGE_CLOEXEC 4U
 #endif
 
-#define rlimit64       rlimit
-#define prlimit64      prlimit
+#define rlimit64            rlimit
+#define prlimit64           prlimit
 #define __rlimit_resource_t int
 
 /* sigabbrev.c */
@@ -49,7 +49,8 @@ static inline int close_range(unsigned int first, unsigned int last, int flags)
 	return (int)syscall(SYS_close_range, first, last, flags);
 }
 
-static inline int execveat(int dir, const char *path, char *const argv[], char *const envp[], int flags)
+static inline int execveat(
+	int dir, const char *path, char *const argv[], char *const envp[], int flags)
 {
 	return (int)syscall(SYS_execveat, dir, path, argv, envp, flags);
 }

@@ -67,9 +67,9 @@ static const char *const ns_files[BOUNDARY_NS_COUNT] = {
 
 static int open_ns(int proc, enum boundary_ns ns)
 {
-	char path[32] = "ns/";
+	char path[32];
 
-	strcat(path, ns_files[ns]);
+	(void)snprintf(path, sizeof(path), "ns/%s", ns_files[ns]);
 	return openat(proc, path, O_RDONLY | O_CLOEXEC);
 }
 
@@ -95,7 +95,7 @@ static enum boundary_answer owner_is_inside(int owner, int own)
 		if (parent < 0)
 			break; /* EPERM: the next one up is not ours to see, so not the container's
 				*/
-		at = fd_close(at);
+		(void)fd_close(at);
 		at = parent;
 	}
 	return at >= 0 ? BOUNDARY_NO : BOUNDARY_UNKNOWN;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The builder: assembles the root file system of a container that has a user namespace of its own,
- * from outside of it. It keeps the creator's credentials, but acts on file systems as the container's
- * root (fsuid, fsgid), so that what it makes belongs to the container and what it may not see stays
- * refused by ownership checks of network file systems. It lives for the length of one creation.
+ * from outside of it. It keeps the creator's credentials, but acts on file systems as the
+ * container's root (fsuid, fsgid), so that what it makes belongs to the container and what it may
+ * not see stays refused by ownership checks of network file systems. It lives for the length of one
+ * creation.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -43,7 +44,8 @@ static int clone_init(struct builder *b, struct bh_error *err)
 	}
 	if (channel_pair(pair) < 0)
 		return bh_fail_errno(err, -errno, "socketpair");
-	b->pid = process_clone(c->plan.clone_flags | CLONE_PARENT, &b->pidfd, cgroup_clone_fd(c->cgroup));
+	b->pid = process_clone(
+		c->plan.clone_flags | CLONE_PARENT, &b->pidfd, cgroup_clone_fd(c->cgroup));
 	if (b->pid == 0) {
 		(void)close(pair[0]);
 		creation_init(c, pair[1]);
@@ -78,7 +80,8 @@ static int act_as_root_of(const struct sandbox_plan *plan, struct bh_error *err)
 		return bh_fail_errno(err, -errno, "set secure bits");
 	(void)setfsgid(plan->root_gid);
 	(void)setfsuid(plan->root_uid);
-	if ((uint32_t)setfsuid((uid_t)-1) != plan->root_uid || (uint32_t)setfsgid((gid_t)-1) != plan->root_gid)
+	if ((uint32_t)setfsuid((uid_t)-1) != plan->root_uid ||
+		(uint32_t)setfsgid((gid_t)-1) != plan->root_gid)
 		return bh_fail(err, -EPERM, "act as the container's root on file systems");
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* cleared by the change of ids */
 	return 0;
@@ -127,7 +130,8 @@ static int assemble(const struct builder *b, struct rootfs *fs, struct bh_error 
 static int build(struct builder *b, struct bh_error *err)
 {
 	struct creation *c = b->creation;
-	int prepared = c->request->root_fd >= 0 ? fcntl(c->request->root_fd, F_DUPFD_CLOEXEC, 3) : -EBADF;
+	int prepared =
+		c->request->root_fd >= 0 ? fcntl(c->request->root_fd, F_DUPFD_CLOEXEC, 3) : -EBADF;
 	struct rootfs fs;
 	int r;
 

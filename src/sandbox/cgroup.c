@@ -10,7 +10,9 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <string.h>
+#include <sys/vfs.h>
 
 #include "base/mem.h"
 #include "sandbox/cgroup_internal.h"
@@ -240,13 +242,23 @@ void cgroup_save(const struct cgroup *cg, struct json_writer *w)
 
 		json_begin_object(w);
 		json_member_string(w, "controllers", cg->groups[i].controllers);
-		json_member_string(w, "mount", cg->groups[i].mount);
+		json_member_string(
+			w, "mount", cg->groups[i].mount[0] == '\0' ? "/" : cg->groups[i].mount);
 		json_member_string(w, "path", cg->groups[i].path);
 		json_member_int(w, "made", is_made ? cg->groups[i].made : cg->groups[i].missing);
 		json_end_object(w);
 	}
 	json_end_array(w);
 	json_end_object(w);
+}
+
+/* What is removed, signalled and written later is below a cgroup mount, whatever the state says. */
+static bool is_cgroup_mount(const char *point)
+{
+	struct statfs fs;
+
+	return statfs(point[0] == '\0' ? "/" : point, &fs) == 0 &&
+	       (fs.f_type == CGROUP_SUPER_MAGIC || fs.f_type == CGROUP2_SUPER_MAGIC);
 }
 
 /* sub, or NULL, with slashes at the start removed; "" and "/" are the container's own group. */
@@ -276,6 +288,9 @@ static int load_group(
 	if (r < 0)
 		return r;
 	group->made = (unsigned int)made;
+	if (!is_cgroup_mount(group->mount))
+		return bh_fail(err, -EINVAL,
+			"saved cgroup state names %s, which is no cgroup mount", group->mount);
 	r = cg->backend->open(group);
 	if (r < 0 && (sub != NULL || (r != -ENOENT && r != -ENODEV)))
 		return bh_fail_errno(err, r, "open cgroup %s", group->dir);
@@ -313,6 +328,8 @@ int cgroup_open(
 		if (r < 0)
 			return r;
 	}
+	if (cg->backend->mode == CGROUP_V2 && cg->count != 1)
+		return bh_fail(err, -EINVAL, "saved cgroup state is damaged");
 	*ret = TAKE_PTR(cg);
 	return 0;
 }

@@ -92,7 +92,8 @@ int cgroup_pids(
 	struct cgroup *cg, struct arena *a, pid_t **ret, size_t *ret_count, struct bh_error *err);
 /* Statistics in the shape of `runc events --stats` ("data" object). */
 int cgroup_stats(struct cgroup *cg, struct json_writer *w, struct bh_error *err);
-/* Wait for and report one OOM notification source: an fd that polls readable, see `runc events`. */
+/* A non-blocking descriptor that polls readable when the group runs out of memory (read it empty
+ * and compare cgroup_oom_kills()), and also when the group goes. */
 int cgroup_oom_fd(struct cgroup *cg, int *ret_fd, struct bh_error *err);
 /* Number of OOM kills so far (v2 memory.events, v1 memory.oom_control), 0 if unknown. */
 uint64_t cgroup_oom_kills(struct cgroup *cg);

@@ -21,7 +21,8 @@ int cgroup_v1_mounts(const struct cgroup *cg, struct arena *a, struct cgroup_v1_
 		if (group->controllers[0] == '\0') /* the v2 side of a hybrid machine */
 			continue;
 		out->name = named ? group->controllers + 5 : group->controllers;
-		out->options = named ? arena_printf(a, "none,%s", group->controllers) : group->controllers;
+		out->options =
+			named ? arena_printf(a, "none,%s", group->controllers) : group->controllers;
 		out->host_mount = group->mount;
 		out->path = arena_strdup(a, group->path);
 		if (out->options == NULL || out->path == NULL)

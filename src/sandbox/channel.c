@@ -74,8 +74,8 @@ static void take_descriptor(struct msghdr *msg, int *ret_fd)
 		(void)fd_close(fd);
 }
 
-int channel_receive(int channel, int timeout_ms, struct channel_message *ret, int *ret_fd,
-	struct bh_error *err)
+int channel_receive(
+	int channel, int timeout_ms, struct channel_message *ret, int *ret_fd, struct bh_error *err)
 {
 	struct pollfd p = {.fd = channel, .events = POLLIN};
 	struct iovec iov = {ret, sizeof(*ret)};
@@ -94,12 +94,12 @@ int channel_receive(int channel, int timeout_ms, struct channel_message *ret, in
 	if (r < 0)
 		return bh_fail_errno(err, -errno, "wait for the container's process");
 	if (r == 0)
-		return bh_fail(err, -ETIMEDOUT, "the container's process did not answer within %d s",
-			timeout_ms / 1000);
+		return bh_fail(err, -ETIMEDOUT,
+			"the container's process did not answer within %d s", timeout_ms / 1000);
 	memset(ret, 0, sizeof(*ret));
 	n = TEMP_FAILURE_RETRY(recvmsg(channel, &msg, MSG_CMSG_CLOEXEC));
-	/* A peer that ended without reading all we sent: the kernel tells that once, ahead of the last
-	 * words it had sent. */
+	/* A peer that ended without reading all we sent: the kernel tells that once, ahead of the
+	 * last words it had sent. */
 	if (n < 0 && errno == ECONNRESET)
 		n = TEMP_FAILURE_RETRY(recvmsg(channel, &msg, MSG_CMSG_CLOEXEC));
 	if (n < 0)

@@ -3,9 +3,9 @@
 #define BULKHEAD_SANDBOX_CHANNEL_H
 
 /*
- * The messages between the process that creates a container, the builder of its root file system and
- * process 1: fixed-size records on a SOCK_SEQPACKET socket. Everybody on it is our own code until
- * execve(2); the descriptor is closed by that call, which is how success is told.
+ * The messages between the process that creates a container, the builder of its root file system
+ * and process 1: fixed-size records on a SOCK_SEQPACKET socket. Everybody on it is our own code
+ * until execve(2); the descriptor is closed by that call, which is how success is told.
  */
 
 #include <stdint.h>

@@ -36,15 +36,19 @@ static int open_multiplexer(struct bh_error *err)
 		return bh_fail_errno(err, -errno, "open /");
 	fd = path_open_in_root(root, "/dev/pts/ptmx", O_RDWR | O_NOCTTY, 0);
 	if (fd < 0)
-		return bh_fail_errno(err, fd, "open /dev/pts/ptmx (a terminal needs a devpts mount)");
-	if (!is_devpts(fd) || fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 2))
-		return bh_fail(err, -EINVAL, "/dev/pts/ptmx does not belong to a devpts file system");
+		return bh_fail_errno(
+			err, fd, "open /dev/pts/ptmx (a terminal needs a devpts mount)");
+	if (!is_devpts(fd) || fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) ||
+		st.st_rdev != makedev(5, 2))
+		return bh_fail(
+			err, -EINVAL, "/dev/pts/ptmx does not belong to a devpts file system");
 	return TAKE_FD(fd);
 }
 
 static int bind_console(int terminal, struct bh_error *err)
 {
-	_cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), target = -EBADF, copy = -EBADF;
+	_cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), target = -EBADF,
+			    copy = -EBADF;
 	struct stat st;
 	int r;
 
@@ -77,7 +81,8 @@ int console_make(const struct oci_process *process, bool bind, int *ret_master, 
 	if (terminal < 0)
 		return bh_fail_errno(err, -errno, "open the terminal");
 	if (!is_devpts(terminal))
-		return bh_fail(err, -EINVAL, "the terminal does not belong to a devpts file system");
+		return bh_fail(
+			err, -EINVAL, "the terminal does not belong to a devpts file system");
 	if ((size.ws_row != 0 || size.ws_col != 0) && ioctl(master, TIOCSWINSZ, &size) < 0)
 		return bh_fail_errno(err, -errno, "set the size of the terminal");
 	if (bind) {

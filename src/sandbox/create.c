@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The creator's side of a creation (see creation.h for who says what). Everything that can be decided
- * without a process is decided first; whatever was made is undone on failure, in reverse order.
+ * The creator's side of a creation (see creation.h for who says what). Everything that can be
+ * decided without a process is decided first; whatever was made is undone on failure, in reverse
+ * order.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -45,8 +46,8 @@ static bool in_initial_userns(void)
 	if (n <= 0)
 		return false;
 	text[n] = '\0';
-	return sscanf(text, "%u %u %u", &inside, &outside, &size) == 3 && inside == 0 && outside == 0 &&
-		size == UINT32_MAX;
+	return sscanf(text, "%u %u %u", &inside, &outside, &size) == 3 && inside == 0 &&
+	       outside == 0 && size == UINT32_MAX;
 }
 
 static int open_joined(struct creation *c, struct bh_error *err)
@@ -90,7 +91,9 @@ static int groups_chosen(void *data, const struct cgroup *cg, struct bh_error *e
 {
 	const struct sandbox_request *request = ((const struct creation *)data)->request;
 
-	return request->on_progress == NULL ? 0 : request->on_progress(request->on_progress_data, 0, cg, err);
+	return request->on_progress == NULL
+		       ? 0
+		       : request->on_progress(request->on_progress_data, 0, cg, err);
 }
 
 static int make_groups(struct creation *c, struct bh_error *err)
@@ -121,8 +124,10 @@ static int make_gate(struct creation *c, struct bh_error *err)
 	return 0;
 }
 
-/* Joining a pid namespace concerns the caller's next children only: it is undone behind the clone. */
-static pid_t clone_into_pid_namespace(struct creator *cr, int *ret_pidfd, int cgroup_fd, struct bh_error *err)
+/* Joining a pid namespace concerns the caller's next children only: it is undone behind the clone.
+ */
+static pid_t clone_into_pid_namespace(
+	struct creator *cr, int *ret_pidfd, int cgroup_fd, struct bh_error *err)
 {
 	struct creation *c = &cr->c;
 	_cleanup_close_ int own = -EBADF;
@@ -161,7 +166,8 @@ static _Noreturn void user_joiner(struct creation *c)
 
 	c->creator = fd_close(c->creator);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	if (creation_join(c, ~(uint64_t)CLONE_NEWUSER, &err) < 0 || creation_join(c, CLONE_NEWUSER, &err) < 0)
+	if (creation_join(c, ~(uint64_t)CLONE_NEWUSER, &err) < 0 ||
+		creation_join(c, CLONE_NEWUSER, &err) < 0)
 		creation_give_up(c, &err);
 	pid = process_clone(c->plan.clone_flags | CLONE_PARENT, NULL, cgroup_clone_fd(c->cgroup));
 	if (pid == 0)
@@ -270,7 +276,8 @@ static int run_runtime_hooks(struct creator *cr, struct bh_error *err)
 		return bh_fail_errno(err, r, "container state");
 	r = sandbox_run_hooks(&hooks[OCI_HOOK_PRESTART], buf_str(&state), "prestart", err);
 	if (r == 0)
-		r = sandbox_run_hooks(&hooks[OCI_HOOK_CREATE_RUNTIME], buf_str(&state), "createRuntime", err);
+		r = sandbox_run_hooks(
+			&hooks[OCI_HOOK_CREATE_RUNTIME], buf_str(&state), "createRuntime", err);
 	return r;
 }
 
@@ -295,8 +302,8 @@ static int take_listener(struct creator *cr, int listener, struct bh_error *err)
 	r = state_text(cr, "creating", &state);
 	if (r < 0)
 		return bh_fail_errno(err, r, "container state");
-	return seccomp_policy_send_listener(&cr->c.config->seccomp, cr->c.config->version, cr->pid,
-		buf_str(&state), fd, err);
+	return seccomp_policy_send_listener(
+		&cr->c.config->seccomp, cr->c.config->version, cr->pid, buf_str(&state), fd, err);
 }
 
 static int handle(struct creator *cr, const struct channel_message *m, int fd, struct bh_error *err)
@@ -312,7 +319,8 @@ static int handle(struct creator *cr, const struct channel_message *m, int fd, s
 	case CHANNEL_LISTENER:
 		return take_listener(cr, fd, err);
 	default:
-		return bh_fail(err, -EPROTO, "unexpected message %u from the container's process", m->type);
+		return bh_fail(err, -EPROTO, "unexpected message %u from the container's process",
+			m->type);
 	}
 }
 
@@ -413,7 +421,10 @@ static int create(struct creator *cr, struct bh_error *err)
 int sandbox_create(const struct sandbox_request *request, struct sandbox *ret, struct bh_error *err)
 {
 	struct creator cr = {
-		.c = {.request = request, .config = request->config, .creator = -EBADF, .child = -EBADF,
+		.c = {.request = request,
+			.config = request->config,
+			.creator = -EBADF,
+			.child = -EBADF,
 			.gate = GATE_INIT},
 		.builder_pidfd = -EBADF,
 		.pidfd = -EBADF,

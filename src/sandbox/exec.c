@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One more process in a running container. A child enters the container's groups and namespaces (all
- * in one setns(2) on the pidfd of process 1, so it cannot be given another process's) and clones the
- * process itself, because a pid namespace takes effect for children only. From there on the stages
- * are those of process 1 (process_setup.c).
+ * One more process in a running container. A child enters the container's groups and namespaces
+ * (all in one setns(2) on the pidfd of process 1, so it cannot be given another process's) and
+ * clones the process itself, because a pid namespace takes effect for children only. From there on
+ * the stages are those of process 1 (process_setup.c).
  *
  * Never weaker than process 1: the same filter, labels unless others are named, no_new_privs if the
- * container has it. Capabilities are those of the request; the callers take process 1's where nothing
- * else was asked for by name (exec --cap, --process).
+ * container has it. Capabilities are those of the request; the callers take process 1's where
+ * nothing else was asked for by name (exec --cap, --process).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -211,7 +211,8 @@ static _Noreturn void joiner(struct execution *e)
 		(void)bh_fail_errno(&err, pid, "clone");
 		give_up(e, &err);
 	}
-	/* This process never left the caller's pid namespace itself: pid is what the caller sees. */
+	/* This process never left the caller's pid namespace itself: pid is what the caller sees.
+	 */
 	(void)channel_send(e->child, CHANNEL_INIT_PID, pid, -EBADF);
 	_exit(0);
 }
@@ -223,13 +224,16 @@ static int send_listener(struct execution *e, int listener, struct bh_error *err
 	int r;
 
 	buf_init(&state, 1 << 20);
-	r = sandbox_state_json(config, e->request->id, e->request->bundle, "running", e->request->init_pid, &state);
+	r = sandbox_state_json(config, e->request->id, e->request->bundle, "running",
+		e->request->init_pid, &state);
 	if (r < 0)
 		return bh_fail_errno(err, r, "container state");
-	return seccomp_policy_send_listener(&config->seccomp, config->version, e->pid, buf_str(&state), listener, err);
+	return seccomp_policy_send_listener(
+		&config->seccomp, config->version, e->pid, buf_str(&state), listener, err);
 }
 
-static int handle(struct execution *e, const struct channel_message *m, int passed, struct bh_error *err)
+static int handle(
+	struct execution *e, const struct channel_message *m, int passed, struct bh_error *err)
 {
 	_cleanup_close_ int fd = passed;
 
@@ -237,7 +241,8 @@ static int handle(struct execution *e, const struct channel_message *m, int pass
 	case CHANNEL_INIT_PID:
 		e->pid = (pid_t)m->value;
 		e->pidfd = pidfd_open(e->pid, 0);
-		return e->pidfd < 0 ? bh_fail_errno(err, -errno, "open a descriptor of the process") : 0;
+		return e->pidfd < 0 ? bh_fail_errno(err, -errno, "open a descriptor of the process")
+				    : 0;
 	case CHANNEL_CONSOLE:
 		if (e->request->console_socket >= 0)
 			return console_send(e->request->console_socket, fd, err);
@@ -290,9 +295,11 @@ static int start(struct execution *e, struct bh_error *err)
 	return gate_start_channel(e->caller, err);
 }
 
-int sandbox_exec(const struct sandbox_exec_request *request, struct sandbox_exec *ret, struct bh_error *err)
+int sandbox_exec(
+	const struct sandbox_exec_request *request, struct sandbox_exec *ret, struct bh_error *err)
 {
-	struct execution e = {.request = request, .joiner_pidfd = -EBADF, .pidfd = -EBADF, .console = -EBADF};
+	struct execution e = {
+		.request = request, .joiner_pidfd = -EBADF, .pidfd = -EBADF, .console = -EBADF};
 	int pair[2], r;
 
 	if (channel_pair(pair) < 0)

@@ -94,7 +94,8 @@ static int await_result(int fd, struct bh_error *err)
 	int r = (int)TEMP_FAILURE_RETRY(poll(&p, 1, START_TIMEOUT_MS));
 
 	if (r <= 0)
-		return bh_fail(err, r < 0 ? -errno : -ETIMEDOUT, "no answer from process 1 to the start");
+		return bh_fail(
+			err, r < 0 ? -errno : -ETIMEDOUT, "no answer from process 1 to the start");
 	n = TEMP_FAILURE_RETRY(read(fd, &m, sizeof(m)));
 	if (n < 0 && errno != ECONNRESET)
 		return bh_fail_errno(err, -errno, "read the result of the start");

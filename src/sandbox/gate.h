@@ -6,7 +6,8 @@
  * Where process 1 waits to be started. The process behind it may already be under the container's
  * system call filter, so its side uses read(2) and write(2) only, on descriptors opened before.
  * Two forms: a channel pair (the creator also starts), or two fifos in the state directory, "start"
- * (one byte lets process 1 go) and "result" (an error, or end of file once execve(2) has closed it).
+ * (one byte lets process 1 go) and "result" (an error, or end of file once execve(2) has closed
+ * it).
  */
 
 #include "base/error.h"

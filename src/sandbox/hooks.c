@@ -66,7 +66,8 @@ static int await_hook(pid_t pid, int pidfd, int64_t timeout)
 	struct pollfd p = {.fd = pidfd, .events = POLLIN};
 	int r, status;
 
-	r = (int)TEMP_FAILURE_RETRY(poll(&p, 1, timeout > INT32_MAX / 1000 ? INT32_MAX : (int)timeout * 1000));
+	r = (int)TEMP_FAILURE_RETRY(
+		poll(&p, 1, timeout > INT32_MAX / 1000 ? INT32_MAX : (int)timeout * 1000));
 	if (r <= 0) {
 		(void)kill(-pid, SIGKILL); /* the hook leads a session of its own */
 		process_kill_wait(pid, pidfd);
@@ -96,8 +97,8 @@ static int run_hook(const struct oci_hook *hook, const char *state, struct bh_er
 		hook_child(hook, input, output);
 	status = await_hook(pid, pidfd, timeout);
 	if (status == -ETIMEDOUT)
-		return bh_fail(err, status, "%s did not end within %lld s and was killed", hook->path,
-			(long long)timeout);
+		return bh_fail(err, status, "%s did not end within %lld s and was killed",
+			hook->path, (long long)timeout);
 	if (status < 0)
 		return bh_fail_errno(err, status, "wait for %s", hook->path);
 	if (status == 0)
@@ -107,8 +108,8 @@ static int run_hook(const struct oci_hook *hook, const char *state, struct bh_er
 		text[0] != '\0' ? ": " : "", text);
 }
 
-int sandbox_run_hooks(const struct oci_hooks *hooks, const char *state, const char *what,
-	struct bh_error *err)
+int sandbox_run_hooks(
+	const struct oci_hooks *hooks, const char *state, const char *what, struct bh_error *err)
 {
 	for (size_t i = 0; i < hooks->count; i++) {
 		int r = run_hook(&hooks->items[i], state, err);
@@ -135,7 +136,8 @@ int sandbox_state_json(const struct oci_config *config, const char *id, const ch
 		json_key(&w, "annotations");
 		json_begin_object(&w);
 		for (size_t i = 0; i < config->annotation_count; i++)
-			json_member_string(&w, config->annotations[i].key, config->annotations[i].value);
+			json_member_string(
+				&w, config->annotations[i].key, config->annotations[i].value);
 		json_end_object(&w);
 	}
 	json_end_object(&w);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Process 1 between clone3(2) and execve(2). Single-threaded; it shares no memory with anybody. Until
- * it runs the user's program it cannot be traced or looked into from inside the container: it is not
- * dumpable, and its executable is on a read-only mount (protect.c).
+ * Process 1 between clone3(2) and execve(2). Single-threaded; it shares no memory with anybody.
+ * Until it runs the user's program it cannot be traced or looked into from inside the container: it
+ * is not dumpable, and its executable is on a read-only mount (protect.c).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -48,14 +48,15 @@ int creation_join(const struct creation *c, uint64_t flags, struct bh_error *err
 		if (c->join[i] < 0 || (plan_namespace_flag(i) & flags) == 0)
 			continue;
 		if (setns(c->join[i], (int)plan_namespace_flag(i)) < 0)
-			return bh_fail_errno(err, -errno, "join %s namespace %s", plan_namespace_name(i),
-				c->config->namespaces[i].path);
+			return bh_fail_errno(err, -errno, "join %s namespace %s",
+				plan_namespace_name(i), c->config->namespaces[i].path);
 	}
 	return 0;
 }
 
 /* Names use '.' or '/' as separator, as sysctl(8) has it. The decoder admits only names that belong
- * to a namespace of the container; /proc is the host's here, and its sys tree shows the caller's. */
+ * to a namespace of the container; /proc is the host's here, and its sys tree shows the caller's.
+ */
 int creation_set_sysctls(const struct oci_config *config, struct bh_error *err)
 {
 	for (size_t i = 0; i < config->sysctl_count; i++) {
@@ -72,7 +73,8 @@ int creation_set_sysctls(const struct oci_config *config, struct bh_error *err)
 			return bh_fail(err, -EINVAL, "/linux/sysctl/%s: not a name", name);
 		r = fd_write_file(AT_FDCWD, path, config->sysctl[i].value);
 		if (r < 0)
-			return bh_fail_errno(err, r, "/linux/sysctl/%s: write \"%s\"", name, config->sysctl[i].value);
+			return bh_fail_errno(err, r, "/linux/sysctl/%s: write \"%s\"", name,
+				config->sysctl[i].value);
 	}
 	return 0;
 }
@@ -98,7 +100,8 @@ int creation_container_hooks(const struct creation *c, struct bh_error *err)
 	buf_init(&state, 1 << 20);
 	if (hooks->count == 0)
 		return 0;
-	r = sandbox_state_json(c->config, c->request->id, c->request->bundle, "creating", getpid(), &state);
+	r = sandbox_state_json(
+		c->config, c->request->id, c->request->bundle, "creating", getpid(), &state);
 	if (r < 0)
 		return bh_fail_errno(err, r, "container state");
 	return sandbox_run_hooks(hooks, buf_str(&state), "createContainer", err);
@@ -108,12 +111,14 @@ static int set_names(const struct oci_config *config, struct bh_error *err)
 {
 	if (config->hostname != NULL && sethostname(config->hostname, strlen(config->hostname)) < 0)
 		return bh_fail_errno(err, -errno, "/hostname: set \"%s\"", config->hostname);
-	if (config->domainname != NULL && setdomainname(config->domainname, strlen(config->domainname)) < 0)
+	if (config->domainname != NULL &&
+		setdomainname(config->domainname, strlen(config->domainname)) < 0)
 		return bh_fail_errno(err, -errno, "/domainname: set \"%s\"", config->domainname);
 	return 0;
 }
 
-/* Offsets can be written only while the new namespace has no process in it, so it is entered last. */
+/* Offsets can be written only while the new namespace has no process in it, so it is entered last.
+ */
 static int enter_time_namespace(const struct oci_config *config, struct bh_error *err)
 {
 	_cleanup_close_ int ns = -EBADF;
@@ -123,8 +128,8 @@ static int enter_time_namespace(const struct oci_config *config, struct bh_error
 	if (unshare(CLONE_NEWTIME) < 0)
 		return bh_fail_errno(err, -errno, "make a time namespace");
 	if (config->time_monotonic.set)
-		n = snprintf(text, sizeof(text), "monotonic %lld %u\n", (long long)config->time_monotonic.secs,
-			config->time_monotonic.nanosecs);
+		n = snprintf(text, sizeof(text), "monotonic %lld %u\n",
+			(long long)config->time_monotonic.secs, config->time_monotonic.nanosecs);
 	if (config->time_boottime.set)
 		n += snprintf(text + n, sizeof(text) - (size_t)n, "boottime %lld %u\n",
 			(long long)config->time_boottime.secs, config->time_boottime.nanosecs);
@@ -166,7 +171,8 @@ static int enter_namespaces(const struct creation *c, struct bh_error *err)
 static int build_rootfs(const struct creation *c, struct bh_error *err)
 {
 	struct rootfs fs;
-	int prepared = c->request->root_fd >= 0 ? fcntl(c->request->root_fd, F_DUPFD_CLOEXEC, 3) : -EBADF;
+	int prepared =
+		c->request->root_fd >= 0 ? fcntl(c->request->root_fd, F_DUPFD_CLOEXEC, 3) : -EBADF;
 	int r = rootfs_open(&fs, &c->plan, c->config, c->cgroup, c->request->bundle, prepared, err);
 
 	if (r == 0)
@@ -247,7 +253,8 @@ static int start_hooks(const struct creation *c, struct bh_error *err)
 	buf_init(&state, 1 << 20);
 	if (hooks->count == 0)
 		return 0;
-	r = sandbox_state_json(c->config, c->request->id, c->request->bundle, "created", getpid(), &state);
+	r = sandbox_state_json(
+		c->config, c->request->id, c->request->bundle, "created", getpid(), &state);
 	return r < 0 ? bh_fail_errno(err, r, "container state")
 		     : sandbox_run_hooks(hooks, buf_str(&state), "startContainer", err);
 }

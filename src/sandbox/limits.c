@@ -32,7 +32,8 @@ static int apply_rlimits(const struct oci_process *process, pid_t pid, struct bh
 		struct rlimit64 value = {.rlim_cur = l->soft, .rlim_max = l->hard};
 
 		if (prlimit64(pid, l->resource, &value, NULL) < 0)
-			return bh_fail_errno(err, -errno, "/process/rlimits/%zu: set %s to %llu:%llu", i, l->name,
+			return bh_fail_errno(err, -errno,
+				"/process/rlimits/%zu: set %s to %llu:%llu", i, l->name,
 				(unsigned long long)l->soft, (unsigned long long)l->hard);
 	}
 	return 0;
@@ -75,7 +76,8 @@ static int apply_scheduler(const struct oci_process *process, pid_t pid, struct 
 
 static int apply_io_priority(const struct oci_process *process, pid_t pid, struct bh_error *err)
 {
-	int value = process->io_priority.io_class << IOPRIO_CLASS_SHIFT | process->io_priority.priority;
+	int value =
+		process->io_priority.io_class << IOPRIO_CLASS_SHIFT | process->io_priority.priority;
 
 	if (process->io_priority.set && syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, pid, value) < 0)
 		return bh_fail_errno(err, -errno, "/process/ioPriority: ioprio_set");

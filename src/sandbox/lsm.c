@@ -15,7 +15,8 @@
 
 static bool have_apparmor(void)
 {
-	_cleanup_close_ int fd = open("/sys/module/apparmor/parameters/enabled", O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int fd =
+		open("/sys/module/apparmor/parameters/enabled", O_RDONLY | O_CLOEXEC);
 	char yes = 0;
 
 	return fd >= 0 && read(fd, &yes, 1) == 1 && yes == 'Y';
@@ -34,16 +35,23 @@ static bool wanted(const char *label)
 int lsm_check(const struct oci_process *process, const char *mount_label, struct bh_error *err)
 {
 	if (wanted(process->apparmor_profile) && !have_apparmor())
-		return bh_fail(err, -ENOTSUP, "/process/apparmorProfile: \"%s\" asked for, but AppArmor is not "
-			"enabled in this kernel", process->apparmor_profile);
+		return bh_fail(err, -ENOTSUP,
+			"/process/apparmorProfile: \"%s\" asked for, but AppArmor is not "
+			"enabled in this kernel",
+			process->apparmor_profile);
 	if (wanted(process->selinux_label) && !have_selinux())
-		return bh_fail(err, -ENOTSUP, "/process/selinuxLabel: \"%s\" asked for, but SELinux is not "
-			"enabled in this kernel", process->selinux_label);
+		return bh_fail(err, -ENOTSUP,
+			"/process/selinuxLabel: \"%s\" asked for, but SELinux is not "
+			"enabled in this kernel",
+			process->selinux_label);
 	if (wanted(mount_label) && !have_selinux())
-		return bh_fail(err, -ENOTSUP, "/linux/mountLabel: \"%s\" asked for, but SELinux is not "
-			"enabled in this kernel", mount_label);
+		return bh_fail(err, -ENOTSUP,
+			"/linux/mountLabel: \"%s\" asked for, but SELinux is not "
+			"enabled in this kernel",
+			mount_label);
 	if (wanted(process->apparmor_profile) && wanted(process->selinux_label))
-		return bh_fail(err, -EINVAL, "/process/selinuxLabel: not together with apparmorProfile");
+		return bh_fail(
+			err, -EINVAL, "/process/selinuxLabel: not together with apparmorProfile");
 	return 0;
 }
 

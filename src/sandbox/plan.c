@@ -32,8 +32,18 @@ static const struct oci_device default_devices[] = {
 	{.path = "/dev/null", .type = 'c', .major = 1, .minor = 3, .has_mode = true, .mode = 0666},
 	{.path = "/dev/zero", .type = 'c', .major = 1, .minor = 5, .has_mode = true, .mode = 0666},
 	{.path = "/dev/full", .type = 'c', .major = 1, .minor = 7, .has_mode = true, .mode = 0666},
-	{.path = "/dev/random", .type = 'c', .major = 1, .minor = 8, .has_mode = true, .mode = 0666},
-	{.path = "/dev/urandom", .type = 'c', .major = 1, .minor = 9, .has_mode = true, .mode = 0666},
+	{.path = "/dev/random",
+		.type = 'c',
+		.major = 1,
+		.minor = 8,
+		.has_mode = true,
+		.mode = 0666},
+	{.path = "/dev/urandom",
+		.type = 'c',
+		.major = 1,
+		.minor = 9,
+		.has_mode = true,
+		.mode = 0666},
 	{.path = "/dev/tty", .type = 'c', .major = 5, .minor = 0, .has_mode = true, .mode = 0666},
 };
 
@@ -73,11 +83,11 @@ static bool network_owned_outside(const struct oci_config *config)
 	uint64_t network = 1ULL << CAP_NET_ADMIN | 1ULL << CAP_NET_RAW;
 
 	return is_new(config, OCI_NS_NETWORK) &&
-		(config->process.capabilities[OCI_CAP_BOUNDING] & network) == 0;
+	       (config->process.capabilities[OCI_CAP_BOUNDING] & network) == 0;
 }
 
-static void plan_namespaces(const struct oci_config *config, const struct plan_facts *facts,
-	struct sandbox_plan *plan)
+static void plan_namespaces(
+	const struct oci_config *config, const struct plan_facts *facts, struct sandbox_plan *plan)
 {
 	plan->builder = is_new(config, OCI_NS_USER) && facts->privileged;
 	plan->join_user = is_joined(config, OCI_NS_USER);
@@ -115,21 +125,24 @@ static int copy_ranges(const struct oci_id_maps *maps, struct arena *a, struct u
 	return 0;
 }
 
-static int plan_ids(const struct oci_config *config, const struct plan_facts *facts, struct arena *a,
-	struct sandbox_plan *plan, struct bh_error *err)
+static int plan_ids(const struct oci_config *config, const struct plan_facts *facts,
+	struct arena *a, struct sandbox_plan *plan, struct bh_error *err)
 {
 	if (!is_new(config, OCI_NS_USER))
 		return 0;
 	if (config->uid_maps.count == 0 || config->gid_maps.count == 0)
 		return bh_fail(err, -EINVAL,
-			"/linux/uidMappings: a new user namespace needs uidMappings and gidMappings");
+			"/linux/uidMappings: a new user namespace needs uidMappings and "
+			"gidMappings");
 	if (copy_ranges(&config->uid_maps, a, &plan->uids, &plan->uid_count) < 0 ||
 		copy_ranges(&config->gid_maps, a, &plan->gids, &plan->gid_count) < 0)
 		return bh_fail(err, -ENOMEM, "plan: out of memory");
 	if (userns_to_outside(plan->uids, plan->uid_count, 0, &plan->root_uid) < 0)
-		return bh_fail(err, -EINVAL, "/linux/uidMappings: id 0 of the container is not mapped");
+		return bh_fail(
+			err, -EINVAL, "/linux/uidMappings: id 0 of the container is not mapped");
 	if (userns_to_outside(plan->gids, plan->gid_count, 0, &plan->root_gid) < 0)
-		return bh_fail(err, -EINVAL, "/linux/gidMappings: id 0 of the container is not mapped");
+		return bh_fail(
+			err, -EINVAL, "/linux/gidMappings: id 0 of the container is not mapped");
 	plan->deny_setgroups = !facts->privileged;
 	return 0;
 }
@@ -148,7 +161,8 @@ static struct rootfs_step *add_step(struct sandbox_plan *plan, enum rootfs_op op
 
 	step->op = op;
 	step->path = path;
-	step->after_hooks = op == ROOTFS_READONLY_PATH || op == ROOTFS_MASK || op == ROOTFS_READONLY_ROOT;
+	step->after_hooks =
+		op == ROOTFS_READONLY_PATH || op == ROOTFS_MASK || op == ROOTFS_READONLY_ROOT;
 	return step;
 }
 
@@ -164,9 +178,11 @@ static void add_devices(const struct oci_config *config, struct sandbox_plan *pl
 {
 	for (size_t i = 0; i < ARRAY_SIZE(default_devices); i++)
 		if (!device_overridden(config, default_devices[i].path))
-			add_step(plan, ROOTFS_DEVICE, default_devices[i].path)->device = &default_devices[i];
+			add_step(plan, ROOTFS_DEVICE, default_devices[i].path)->device =
+				&default_devices[i];
 	for (size_t i = 0; i < config->device_count; i++)
-		add_step(plan, ROOTFS_DEVICE, config->devices[i].path)->device = &config->devices[i];
+		add_step(plan, ROOTFS_DEVICE, config->devices[i].path)->device =
+			&config->devices[i];
 	for (size_t i = 0; i < ARRAY_SIZE(dev_links); i++)
 		add_step(plan, ROOTFS_SYMLINK, dev_links[i].path)->target = dev_links[i].target;
 }
@@ -175,13 +191,15 @@ static int plan_rootfs(const struct oci_config *config, struct arena *a, struct 
 	struct bh_error *err)
 {
 	size_t most = config->mount_count + config->device_count + ARRAY_SIZE(default_devices) +
-		ARRAY_SIZE(dev_links) + config->masked_paths.count + config->readonly_paths.count + 2;
+		      ARRAY_SIZE(dev_links) + config->masked_paths.count +
+		      config->readonly_paths.count + 2;
 
 	plan->steps = arena_calloc(a, most, sizeof(*plan->steps));
 	if (plan->steps == NULL)
 		return bh_fail(err, -ENOMEM, "plan: out of memory");
 	for (size_t i = 0; i < config->mount_count; i++)
-		add_step(plan, ROOTFS_MOUNT, config->mounts[i].destination)->mount = &config->mounts[i];
+		add_step(plan, ROOTFS_MOUNT, config->mounts[i].destination)->mount =
+			&config->mounts[i];
 	plan->dev_is_ours = !covers_dev(config);
 	if (plan->dev_is_ours)
 		add_devices(config, plan);
@@ -196,23 +214,25 @@ static int plan_rootfs(const struct oci_config *config, struct arena *a, struct 
 	return 0;
 }
 
-int sandbox_plan_make(const struct oci_config *config, const struct plan_facts *facts, struct arena *a,
-	struct sandbox_plan *ret, struct bh_error *err)
+int sandbox_plan_make(const struct oci_config *config, const struct plan_facts *facts,
+	struct arena *a, struct sandbox_plan *ret, struct bh_error *err)
 {
 	struct sandbox_plan plan = {0};
 	int r;
 
 	if (config->namespaces[OCI_NS_MOUNT].mode == OCI_NS_HOST)
 		return bh_fail(err, -ENOTSUP,
-			"/linux/namespaces: a container needs a mount namespace; without one its mounts "
+			"/linux/namespaces: a container needs a mount namespace; without one its "
+			"mounts "
 			"would be the host's");
 	plan_namespaces(config, facts, &plan);
 	r = plan_ids(config, facts, a, &plan, err);
 	if (r < 0)
 		return r;
-	plan.bind_devices = !facts->in_init_userns || (is_new(config, OCI_NS_USER) && !plan.builder) ||
-		plan.join_user;
-	plan.root_propagation = config->rootfs_propagation != 0 ? config->rootfs_propagation : MS_SLAVE | MS_REC;
+	plan.bind_devices = !facts->in_init_userns ||
+			    (is_new(config, OCI_NS_USER) && !plan.builder) || plan.join_user;
+	plan.root_propagation =
+		config->rootfs_propagation != 0 ? config->rootfs_propagation : MS_SLAVE | MS_REC;
 	r = plan_rootfs(config, a, &plan, err);
 	if (r < 0)
 		return r;

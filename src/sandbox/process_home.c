@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * HOME for a process whose environment lacks it: the home directory of its user in the container's
- * own /etc/passwd (passwd(5)), "/" where there is none. The file is the image's: it is opened inside
- * the root, read up to a bound, and taken apart without the C library's name services.
+ * own /etc/passwd (passwd(5)), "/" where there is none. The file is the image's: it is opened
+ * inside the root, read up to a bound, and taken apart without the C library's name services.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -84,7 +84,8 @@ static char *home_variable(uint32_t uid)
 	buf_init(&passwd, PASSWD_MAX);
 	if (read_passwd(&passwd) == 0)
 		home = find_home(buf_str(&passwd), passwd.len, uid, &len);
-	if (asprintf(&variable, HOME_PREFIX "%.*s", home != NULL ? (int)len : 1, home != NULL ? home : "/") < 0)
+	if (asprintf(&variable, HOME_PREFIX "%.*s", home != NULL ? (int)len : 1,
+		    home != NULL ? home : "/") < 0)
 		return NULL;
 	return variable;
 }

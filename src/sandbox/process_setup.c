@@ -35,7 +35,8 @@ static int take_stdio(const struct process_setup *p, struct bh_error *err)
 	for (int fd = 0; fd < 3; fd++) {
 		if (p->stdio[fd] < 0)
 			continue;
-		/* A source that already is this number keeps its close-on-exec flag through dup2(). */
+		/* A source that already is this number keeps its close-on-exec flag through dup2().
+		 */
 		if (p->stdio[fd] == fd ? fd_set_cloexec(fd, 0) < 0 : dup2(p->stdio[fd], fd) < 0)
 			return bh_fail_errno(err, -errno, "attach standard descriptor %d", fd);
 	}
@@ -113,7 +114,8 @@ static int set_groups(const struct process_setup *p, struct bh_error *err)
 	if (p->no_setgroups) {
 		if (user->additional_gid_count > 0)
 			return bh_fail(err, -EPERM,
-				"/process/user/additionalGids: not possible without privilege (setgroups is denied)");
+				"/process/user/additionalGids: not possible without privilege "
+				"(setgroups is denied)");
 		return 0;
 	}
 	if (setgroups(user->additional_gid_count, user->additional_gids) < 0)
@@ -143,7 +145,8 @@ static int set_ids(const struct process_setup *p, struct bh_error *err)
 static int set_capabilities(const struct oci_process *process, struct bh_error *err)
 {
 	const uint64_t *sets = process->capabilities;
-	int r = caps_set(sets[OCI_CAP_EFFECTIVE], sets[OCI_CAP_PERMITTED], sets[OCI_CAP_INHERITABLE]);
+	int r = caps_set(
+		sets[OCI_CAP_EFFECTIVE], sets[OCI_CAP_PERMITTED], sets[OCI_CAP_INHERITABLE]);
 
 	if (r < 0)
 		return bh_fail_errno(err, r, "/process/capabilities: set capabilities");
@@ -162,7 +165,8 @@ static int enter_cwd(const char *cwd, struct bh_error *err)
 	if (syscall(SYS_getcwd, path, sizeof(path)) < 0)
 		return bh_fail_errno(err, -errno, "/process/cwd: %s", cwd);
 	if (path[0] != '/')
-		return bh_fail(err, -EINVAL, "/process/cwd: %s is outside of the container's root", cwd);
+		return bh_fail(
+			err, -EINVAL, "/process/cwd: %s is outside of the container's root", cwd);
 	return 0;
 }
 
@@ -171,7 +175,8 @@ static const char *environment(const struct oci_process *process, const char *na
 	size_t len = strlen(name);
 
 	for (size_t i = 0; i < process->env.count; i++)
-		if (strncmp(process->env.items[i], name, len) == 0 && process->env.items[i][len] == '=')
+		if (strncmp(process->env.items[i], name, len) == 0 &&
+			process->env.items[i][len] == '=')
 			return process->env.items[i] + len + 1;
 	return NULL;
 }
@@ -217,7 +222,8 @@ static int find_program(struct process_setup *p, struct bh_error *err)
 		r = check_program(name);
 		p->program = name;
 		if (r < 0)
-			return bh_fail_errno(err, r, "exec: \"%s\": %s %s", name, r == -ENOENT ? "stat" : "exec", name);
+			return bh_fail_errno(err, r, "exec: \"%s\": %s %s", name,
+				r == -ENOENT ? "stat" : "exec", name);
 		return 0;
 	}
 	r = search_path(name, environment(p->process, "PATH"), found, sizeof(found));

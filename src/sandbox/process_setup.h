@@ -3,13 +3,14 @@
 #define BULKHEAD_SANDBOX_PROCESS_SETUP_H
 
 /*
- * The last stages of a process in a container, shared by process 1 and exec so that exec can never be
- * weaker: terminal and standard descriptors, session and keyring, bounding set, ids, capabilities,
- * umask and working directory, no_new_privs, system call filter, execve(2).
+ * The last stages of a process in a container, shared by process 1 and exec so that exec can never
+ * be weaker: terminal and standard descriptors, session and keyring, bounding set, ids,
+ * capabilities, umask and working directory, no_new_privs, system call filter, execve(2).
  *
- * Order. Without no_new_privs the filter needs CAP_SYS_ADMIN and is attached before capabilities are
- * dropped; with it the filter comes last, right before execve(2). Everything that can fail for a
- * reason in the configuration happens in process_prepare(), before the container counts as created.
+ * Order. Without no_new_privs the filter needs CAP_SYS_ADMIN and is attached before capabilities
+ * are dropped; with it the filter comes last, right before execve(2). Everything that can fail for
+ * a reason in the configuration happens in process_prepare(), before the container counts as
+ * created.
  */
 
 #include <linux/filter.h>
@@ -38,8 +39,8 @@ struct process_setup {
 int process_home(struct process_setup *p, struct bh_error *err);
 /* Standard descriptors, session, terminal, keyring, limits. */
 int process_attach(struct process_setup *p, struct bh_error *err);
-/* Identity: everything up to, but not including, the filter of a no_new_privs process. The program is
- * looked up as the user it will run as: -ENOENT and -EACCES keep their meaning. */
+/* Identity: everything up to, but not including, the filter of a no_new_privs process. The program
+ * is looked up as the user it will run as: -ENOENT and -EACCES keep their meaning. */
 int process_prepare(struct process_setup *p, struct bh_error *err);
 /* Attach what is left and execute; returns only on failure. */
 int process_execute(struct process_setup *p, struct bh_error *err);

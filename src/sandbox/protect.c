@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A process of the container that gets hold of our executable (/proc/PID/exe of process 1 or of an
- * exec, or `#!/proc/self/exe`) could write to it as root (CVE-2019-5736). So the program runs from a
- * detached read-only clone of the mount it is on: the descriptor behind /proc/PID/exe then refuses
- * every write, and since the mount is in no namespace nobody can remount it. Costs one execve(2) and
- * no copy. Where detached mounts are not allowed, a sealed copy in memory serves.
+ * exec, or `#!/proc/self/exe`) could write to it as root (CVE-2019-5736). So the program runs from
+ * a detached read-only clone of the mount it is on: the descriptor behind /proc/PID/exe then
+ * refuses every write, and since the mount is in no namespace nobody can remount it. Costs one
+ * execve(2) and no copy. Where detached mounts are not allowed, a sealed copy in memory serves.
  */
 #include <errno.h>
 #include <fcntl.h>

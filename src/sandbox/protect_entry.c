@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * protect.c before the C library starts: the entry point of bulkhead-oci (x86-64, static). The program
- * is executed twice per container; doing the first half here spares it the start-up of the library,
- * its relocations and the page faults of both, about a tenth of a container's start. Whatever does
- * not go as planned is left to sandbox_protect_self(), which checks and does the same in full.
+ * protect.c before the C library starts: the entry point of bulkhead-oci (x86-64, static). The
+ * program is executed twice per container; doing the first half here spares it the start-up of the
+ * library, its relocations and the page faults of both, about a tenth of a container's start.
+ * Whatever does not go as planned is left to sandbox_protect_self(), which checks and does the same
+ * in full.
  *
  * Compiled without stack protector and instrumentation: there is no thread pointer yet, nothing is
  * relocated, and nothing of the library may be called.
@@ -23,9 +24,9 @@ static long call(long number, long a, long b, long c, long d, long e)
 	long ret;
 
 	__asm__ volatile("syscall"
-		: "=a"(ret)
-		: "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
-		: "rcx", "r11", "memory");
+			 : "=a"(ret)
+			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
+			 : "rcx", "r11", "memory");
 	return ret;
 }
 
@@ -61,9 +62,12 @@ void protect_entry(long *stack)
 	if (exe < 0)
 		return;
 	if (call(SYS_fstatfs, exe, (long)&fs, 0, 0, 0) == 0 && (fs.f_flags & ST_RDONLY_BIT) == 0) {
-		copy = call(SYS_open_tree, exe, (long)"", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC, 0, 0);
-		if (copy >= 0 && call(SYS_mount_setattr, copy, (long)"", AT_EMPTY_PATH, (long)&attr, sizeof(attr)) == 0)
-			(void)call(SYS_execveat, copy, (long)"", (long)argv, (long)envp, AT_EMPTY_PATH);
+		copy = call(SYS_open_tree, exe, (long)"",
+			AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC, 0, 0);
+		if (copy >= 0 && call(SYS_mount_setattr, copy, (long)"", AT_EMPTY_PATH, (long)&attr,
+					 sizeof(attr)) == 0)
+			(void)call(SYS_execveat, copy, (long)"", (long)argv, (long)envp,
+				AT_EMPTY_PATH);
 		if (copy >= 0)
 			(void)call(SYS_close, copy, 0, 0, 0, 0);
 	}

@@ -66,31 +66,36 @@ static int isolate_target(const struct rootfs *fs, bool prepared, struct bh_erro
 	bundle = open(fs->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (bundle < 0)
 		return bh_fail_errno(err, -errno, "open bundle %s", fs->bundle);
-	target = openat(bundle, prepared ? "." : fs->config->root_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	target = openat(
+		bundle, prepared ? "." : fs->config->root_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (target < 0)
-		return bh_fail_errno(err, -errno, "open root file system %s", fs->config->root_path);
+		return bh_fail_errno(
+			err, -errno, "open root file system %s", fs->config->root_path);
 	r = make_holder_private(target);
 	return r < 0 ? bh_fail_errno(err, r, "make the mount of the root file system private") : 0;
 }
 
 static int clone_root_path(const struct rootfs *fs, struct bh_error *err)
 {
-	_cleanup_close_ int bundle = open(fs->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC), root = -EBADF;
+	_cleanup_close_ int bundle = open(fs->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC),
+			    root = -EBADF;
 	int fd;
 
 	if (bundle < 0)
 		return bh_fail_errno(err, -errno, "open bundle %s", fs->bundle);
 	root = openat(bundle, fs->config->root_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
-		return bh_fail_errno(err, -errno, "open root file system %s", fs->config->root_path);
+		return bh_fail_errno(
+			err, -errno, "open root file system %s", fs->config->root_path);
 	fd = mount_clone(root, true);
 	if (fd < 0)
-		return bh_fail_errno(err, fd, "clone the mount of root file system %s", fs->config->root_path);
+		return bh_fail_errno(
+			err, fd, "clone the mount of root file system %s", fs->config->root_path);
 	return fd;
 }
 
-/* Where the new root is attached until the pivot: over the bundle's own root directory, or, when the
- * caller brings a prepared mount, over the bundle. Only this mount namespace sees it. */
+/* Where the new root is attached until the pivot: over the bundle's own root directory, or, when
+ * the caller brings a prepared mount, over the bundle. Only this mount namespace sees it. */
 static int attach_root(struct rootfs *fs, int mount, bool prepared, struct bh_error *err)
 {
 	_cleanup_close_ int bundle = -EBADF, target = -EBADF;
@@ -102,7 +107,8 @@ static int attach_root(struct rootfs *fs, int mount, bool prepared, struct bh_er
 	if (!prepared) {
 		target = openat(bundle, fs->config->root_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (target < 0)
-			return bh_fail_errno(err, -errno, "open root file system %s", fs->config->root_path);
+			return bh_fail_errno(
+				err, -errno, "open root file system %s", fs->config->root_path);
 	}
 	r = mount_attach(mount, prepared ? bundle : target);
 	if (r < 0)
@@ -116,9 +122,17 @@ int rootfs_open(struct rootfs *fs, const struct sandbox_plan *plan, const struct
 	_cleanup_close_ int mount_fd = prepared;
 	int r;
 
-	*fs = (struct rootfs){.plan = plan, .config = config, .cgroup = cgroup, .bundle = bundle,
-		.root = -EBADF, .pidns = -EBADF, .null_file = -EBADF, .empty_dir = -EBADF, .idmap = -EBADF};
-	(void)umask(0); /* the modes of nodes and mount points are meant; process_prepare() sets the user's */
+	*fs = (struct rootfs){.plan = plan,
+		.config = config,
+		.cgroup = cgroup,
+		.bundle = bundle,
+		.root = -EBADF,
+		.pidns = -EBADF,
+		.null_file = -EBADF,
+		.empty_dir = -EBADF,
+		.idmap = -EBADF};
+	(void)umask(0); /* the modes of nodes and mount points are meant; process_prepare() sets the
+			   user's */
 	if (mount(NULL, "/", NULL, plan->root_propagation, NULL) < 0)
 		return bh_fail_errno(err, -errno, "set mount propagation of /");
 	r = isolate_target(fs, prepared >= 0, err);
@@ -129,9 +143,10 @@ int rootfs_open(struct rootfs *fs, const struct sandbox_plan *plan, const struct
 		if (mount_fd < 0)
 			return mount_fd;
 	}
-	/* Not shared while it is filled: every mount in it would appear on the host. rootfs_pivot() shares
-	 * it at the end. */
-	r = mount_set_propagation(mount_fd, (plan->root_propagation & MS_SLAVE) != 0 ? MS_SLAVE : MS_PRIVATE, true);
+	/* Not shared while it is filled: every mount in it would appear on the host. rootfs_pivot()
+	 * shares it at the end. */
+	r = mount_set_propagation(
+		mount_fd, (plan->root_propagation & MS_SLAVE) != 0 ? MS_SLAVE : MS_PRIVATE, true);
 	if (r < 0)
 		return bh_fail_errno(err, r, "set mount propagation of the root file system");
 	r = attach_root(fs, mount_fd, prepared >= 0, err);
@@ -210,7 +225,8 @@ static int open_empty_dir(struct rootfs *fs, struct bh_error *err)
 {
 	if (fs->empty_dir >= 0)
 		return 0;
-	fs->empty_dir = mount_new("tmpfs", "tmpfs", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	fs->empty_dir = mount_new("tmpfs", "tmpfs",
+		MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
 	if (fs->empty_dir < 0)
 		return bh_fail_errno(err, fs->empty_dir, "mount an empty tmpfs");
 	return 0;
@@ -241,7 +257,8 @@ static int mask_path(struct rootfs *fs, const char *path, struct bh_error *err)
 	return 0;
 }
 
-/* A directory that cannot be made is an error only if it is not there: process_prepare() enters it. */
+/* A directory that cannot be made is an error only if it is not there: process_prepare() enters it.
+ */
 static int make_cwd(struct rootfs *fs, const char *path)
 {
 	_cleanup_close_ int dir = path_mkdir_in_root(fs->root, path, 0755);
@@ -293,8 +310,8 @@ int rootfs_run(struct rootfs *fs, bool after_hooks, struct bh_error *err)
 }
 
 /* The old root ends up stacked on the new one at "/". It is entered by descriptor, because "." of
- * mount(2) would be the new one, and is made a slave first: the unmount must not travel to the host,
- * and the new root keeps its own propagation. */
+ * mount(2) would be the new one, and is made a slave first: the unmount must not travel to the
+ * host, and the new root keeps its own propagation. */
 static int leave_by_pivot(struct bh_error *err)
 {
 	_cleanup_close_ int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -319,7 +336,8 @@ static int leave_by_move(struct rootfs *fs, struct bh_error *err)
 
 	if (old < 0)
 		return bh_fail_errno(err, -errno, "open /");
-	if (move_mount(fs->root, "", old, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+	if (move_mount(fs->root, "", old, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) <
+		0)
 		return bh_fail_errno(err, -errno, "move the root file system over /");
 	if (chroot(".") < 0)
 		return bh_fail_errno(err, -errno, "chroot");

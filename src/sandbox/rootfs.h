@@ -22,11 +22,11 @@ struct rootfs {
 	const struct oci_config *config;
 	const struct cgroup *cgroup;
 	const char *bundle;
-	int root;       /* O_PATH: the root of the container's root mount */
-	int pidns;      /* builder: pid namespace that proc shows, else -EBADF */
-	int null_file;  /* the host's /dev/null, checked, or -EBADF while not needed */
-	int empty_dir;  /* detached read-only empty tmpfs, or -EBADF while not needed */
-	int idmap;      /* user namespace of the container's maps, for idmap mounts, or -EBADF */
+	int root;      /* O_PATH: the root of the container's root mount */
+	int pidns;     /* builder: pid namespace that proc shows, else -EBADF */
+	int null_file; /* the host's /dev/null, checked, or -EBADF while not needed */
+	int empty_dir; /* detached read-only empty tmpfs, or -EBADF while not needed */
+	int idmap;     /* user namespace of the container's maps, for idmap mounts, or -EBADF */
 };
 
 /* Make the mount namespace's propagation what the plan says and attach the root: the detached mount
@@ -42,14 +42,15 @@ int rootfs_pivot(struct rootfs *fs, bool no_pivot, struct bh_error *err);
 /* Steps, one file each. */
 int rootfs_mount(struct rootfs *fs, const struct oci_mount *m, struct bh_error *err);
 int rootfs_mount_cgroup(struct rootfs *fs, const struct oci_mount *m, struct bh_error *err);
-int rootfs_mount_proc(struct rootfs *fs, const struct oci_mount *m, int target, struct bh_error *err);
+int rootfs_mount_proc(
+	struct rootfs *fs, const struct oci_mount *m, int target, struct bh_error *err);
 int rootfs_device(struct rootfs *fs, const struct oci_device *device, struct bh_error *err);
 /* Fill the empty mount at `to` with a copy of the tree at `from` (tmpcopyup): both O_PATH
  * directories. */
 int rootfs_copy_up(int from, int to, struct bh_error *err);
-/* Options "uid=N" and "gid=N" name ids of the container; a file system mounted from outside its user
- * namespace needs them translated. out: comma-separated data for mount(2). */
-int rootfs_mount_data(const struct rootfs *fs, const struct oci_mount *m, struct buf *out,
-	struct bh_error *err);
+/* Options "uid=N" and "gid=N" name ids of the container; a file system mounted from outside its
+ * user namespace needs them translated. out: comma-separated data for mount(2). */
+int rootfs_mount_data(
+	const struct rootfs *fs, const struct oci_mount *m, struct buf *out, struct bh_error *err);
 
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Mounts of type "cgroup" and "cgroup2". With a cgroup namespace the hierarchies are mounted new and
- * show the container's group as their root; without one the container's own group is bound, so that
- * no other group is visible.
+ * Mounts of type "cgroup" and "cgroup2". With a cgroup namespace the hierarchies are mounted new
+ * and show the container's group as their root; without one the container's own group is bound, so
+ * that no other group is visible.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,8 @@ static bool has_namespace(const struct rootfs *fs)
 	return fs->config->namespaces[OCI_NS_CGROUP].mode != OCI_NS_HOST;
 }
 
-static int mount_at(int target, const char *source, const char *type, unsigned long flags, const char *data)
+static int mount_at(
+	int target, const char *source, const char *type, unsigned long flags, const char *data)
 {
 	char self[32];
 
@@ -80,7 +81,8 @@ static int mount_hierarchy(struct rootfs *fs, const struct oci_mount *m, int dir
 	if (target < 0)
 		return bh_fail_errno(err, target, "open %s", h->name);
 	if (has_namespace(fs)) {
-		r = mount_at(target, "cgroup", "cgroup", m->flags & ~(unsigned long)MS_REC, h->options);
+		r = mount_at(
+			target, "cgroup", "cgroup", m->flags & ~(unsigned long)MS_REC, h->options);
 		return r < 0 ? bh_fail_errno(err, r, "mount hierarchy %s", h->name) : 0;
 	}
 	if (snprintf(path, sizeof(path), "%s%s", h->host_mount, h->path) >= (int)sizeof(path))
@@ -111,7 +113,8 @@ static void link_controllers(int dir, const char *name)
 
 static int mount_v1(struct rootfs *fs, const struct oci_mount *m, struct bh_error *err)
 {
-	_cleanup_close_ int target = path_mkdir_in_root(fs->root, m->destination, 0755), dir = -EBADF;
+	_cleanup_close_ int target = path_mkdir_in_root(fs->root, m->destination, 0755),
+			    dir = -EBADF;
 	_cleanup_arena_ struct arena a = ARENA_INIT;
 	struct cgroup_v1_mount *list;
 	size_t count;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * tmpcopyup: the content of the directory under a new tmpfs is copied into it. The source tree is the
- * image's: it is walked by descriptors with O_NOFOLLOW, and the copy is bounded in depth and by the
- * size of the tmpfs. Regular files, directories, symbolic links and fifos are copied with owner, mode
- * and times; device nodes and sockets are refused by name.
+ * tmpcopyup: the content of the directory under a new tmpfs is copied into it. The source tree is
+ * the image's: it is walked by descriptors with O_NOFOLLOW, and the copy is bounded in depth and by
+ * the size of the tmpfs. Regular files, directories, symbolic links and fifos are copied with
+ * owner, mode and times; device nodes and sockets are refused by name.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -43,7 +43,8 @@ static int copy_content(int in, int out)
 
 static int copy_file(int from, int to, const char *name, const struct stat *st)
 {
-	_cleanup_close_ int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC), out = -EBADF;
+	_cleanup_close_ int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC),
+			    out = -EBADF;
 	int r;
 
 	if (in < 0)
@@ -72,10 +73,12 @@ static int copy_link(int from, int to, const char *name, const struct stat *st)
 	return fchownat(to, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 }
 
-static int copy_directory(int from, int to, const char *name, const struct stat *st, int depth,
-	struct bh_error *err)
+static int copy_directory(
+	int from, int to, const char *name, const struct stat *st, int depth, struct bh_error *err)
 {
-	_cleanup_close_ int in = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), out = -EBADF;
+	_cleanup_close_ int in = openat(
+				    from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
+			    out = -EBADF;
 	int r;
 
 	if (in < 0)
@@ -113,7 +116,8 @@ static int copy_entry(int from, int to, const char *name, int depth, struct bh_e
 		r = mkfifoat(to, name, st.st_mode & 07777) < 0 ? -errno : 0;
 		break;
 	default:
-		return bh_fail(err, -ENOTSUP, "copy %s: neither file, directory, link nor fifo", name);
+		return bh_fail(
+			err, -ENOTSUP, "copy %s: neither file, directory, link nor fifo", name);
 	}
 	return r < 0 ? bh_fail_errno(err, r, "copy %s", name) : 0;
 }
@@ -143,7 +147,8 @@ static int copy_tree(int from, int to, int depth, struct bh_error *err)
 
 int rootfs_copy_up(int from, int to, struct bh_error *err)
 {
-	_cleanup_close_ int in = path_open_beneath(from, ".", O_RDONLY | O_DIRECTORY, 0), out = -EBADF;
+	_cleanup_close_ int in = path_open_beneath(from, ".", O_RDONLY | O_DIRECTORY, 0),
+			    out = -EBADF;
 	int r;
 
 	if (in < 0)

@@ -33,8 +33,8 @@ static bool same_node(const struct stat *st, const struct oci_device *device)
 }
 
 /* Owner outside of the user namespace. */
-static int owner_of(const struct rootfs *fs, const struct oci_device *device, uint32_t *uid, uint32_t *gid,
-	struct bh_error *err)
+static int owner_of(const struct rootfs *fs, const struct oci_device *device, uint32_t *uid,
+	uint32_t *gid, struct bh_error *err)
 {
 	*uid = device->has_uid ? device->uid : 0;
 	*gid = device->has_gid ? device->gid : 0;
@@ -42,13 +42,14 @@ static int owner_of(const struct rootfs *fs, const struct oci_device *device, ui
 		return 0;
 	if (userns_to_outside(fs->plan->uids, fs->plan->uid_count, *uid, uid) < 0 ||
 		userns_to_outside(fs->plan->gids, fs->plan->gid_count, *gid, gid) < 0)
-		return bh_fail(err, -EINVAL, "device %s: owner %u:%u is not mapped", device->path, *uid, *gid);
+		return bh_fail(err, -EINVAL, "device %s: owner %u:%u is not mapped", device->path,
+			*uid, *gid);
 	return 0;
 }
 
 /* Owner and mode by a descriptor that is checked to be the node. */
-static int set_owner(const struct rootfs *fs, int parent, const char *name, const struct oci_device *device,
-	mode_t mode, struct bh_error *err)
+static int set_owner(const struct rootfs *fs, int parent, const char *name,
+	const struct oci_device *device, mode_t mode, struct bh_error *err)
 {
 	_cleanup_close_ int node = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	uint32_t uid, gid;
@@ -61,7 +62,8 @@ static int set_owner(const struct rootfs *fs, int parent, const char *name, cons
 	if (node < 0 || fstat(node, &st) < 0)
 		return bh_fail_errno(err, -errno, "open device %s", device->path);
 	if (!same_node(&st, device))
-		return bh_fail(err, -EEXIST, "device %s: something else is at this path", device->path);
+		return bh_fail(
+			err, -EEXIST, "device %s: something else is at this path", device->path);
 	if (fchownat(node, "", uid, gid, AT_EMPTY_PATH) < 0)
 		return bh_fail_errno(err, -errno, "set the owner of device %s", device->path);
 	if (fchmodat(AT_FDCWD, path_of_fd(node, self), mode, 0) < 0)
@@ -81,10 +83,12 @@ static int make_node(struct rootfs *fs, const struct oci_device *device, struct 
 	parent = path_parent_in_root(fs->root, device->path, 1, name);
 	if (parent < 0)
 		return bh_fail_errno(err, parent, "open the directory of device %s", device->path);
-	made = mknodat(parent, name, node_type(device) | mode, makedev(device->major, device->minor)) == 0;
+	made = mknodat(parent, name, node_type(device) | mode,
+		       makedev(device->major, device->minor)) == 0;
 	if (!made && errno != EEXIST)
 		return bh_fail_errno(err, -errno, "make device %s", device->path);
-	if (made && !(device->has_uid && device->uid != 0) && !(device->has_gid && device->gid != 0))
+	if (made && !(device->has_uid && device->uid != 0) &&
+		!(device->has_gid && device->gid != 0))
 		return 0;
 	return set_owner(fs, parent, name, device, mode, err);
 }
@@ -101,11 +105,13 @@ static int bind_node(struct rootfs *fs, const struct oci_device *device, struct 
 	if (source < 0)
 		return bh_fail_errno(err, -errno, "open device %s of the host", device->path);
 	if (fstat(source, &st) < 0 || !same_node(&st, device))
-		return bh_fail(err, -ENODEV, "device %s: nodes cannot be made here, and the host's is another device",
+		return bh_fail(err, -ENODEV,
+			"device %s: nodes cannot be made here, and the host's is another device",
 			device->path);
 	target = path_touch_in_root(fs->root, device->path, 0600);
 	if (target < 0)
-		return bh_fail_errno(err, target, "make the mount point of device %s", device->path);
+		return bh_fail_errno(
+			err, target, "make the mount point of device %s", device->path);
 	copy = mount_clone(source, false);
 	if (copy < 0)
 		return bh_fail_errno(err, copy, "clone device %s", device->path);

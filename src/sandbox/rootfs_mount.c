@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * One entry of `mounts`. Bind mounts go through the descriptor API: cloned, given their attributes
- * while detached, attached. New file systems are mounted with mount(2) on /proc/self/fd/N, which takes
- * all flags and data of any file system in one call and names the target by descriptor as well.
+ * while detached, attached. New file systems are mounted with mount(2) on /proc/self/fd/N, which
+ * takes all flags and data of any file system in one call and names the target by descriptor as
+ * well.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +26,8 @@
 	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | \
 		MS_STRICTATIME | 256 /* MS_NOSYMFOLLOW */)
 
-static int translate_id(const struct rootfs *fs, const char *option, struct buf *out, struct bh_error *err)
+static int translate_id(
+	const struct rootfs *fs, const char *option, struct buf *out, struct bh_error *err)
 {
 	bool uid = option[0] == 'u';
 	uint32_t id;
@@ -35,13 +37,13 @@ static int translate_id(const struct rootfs *fs, const char *option, struct buf 
 	if (end == option + 4 || *end != '\0' || v > UINT32_MAX)
 		return bh_fail(err, -EINVAL, "option \"%s\" is no number", option);
 	if (userns_to_outside(uid ? fs->plan->uids : fs->plan->gids,
-			uid ? fs->plan->uid_count : fs->plan->gid_count, (uint32_t)v, &id) < 0)
+		    uid ? fs->plan->uid_count : fs->plan->gid_count, (uint32_t)v, &id) < 0)
 		return bh_fail(err, -EINVAL, "option \"%s\": the id is not mapped", option);
 	return buf_printf(out, "%.4s%u", option, id);
 }
 
-int rootfs_mount_data(const struct rootfs *fs, const struct oci_mount *m, struct buf *out,
-	struct bh_error *err)
+int rootfs_mount_data(
+	const struct rootfs *fs, const struct oci_mount *m, struct buf *out, struct bh_error *err)
 {
 	for (size_t i = 0; i < m->data.count; i++) {
 		const char *option = m->data.items[i];
@@ -49,12 +51,15 @@ int rootfs_mount_data(const struct rootfs *fs, const struct oci_mount *m, struct
 
 		if (out->len > 0)
 			(void)buf_putc(out, ',');
-		if (fs->plan->builder && (strncmp(option, "uid=", 4) == 0 || strncmp(option, "gid=", 4) == 0))
+		if (fs->plan->builder &&
+			(strncmp(option, "uid=", 4) == 0 || strncmp(option, "gid=", 4) == 0))
 			r = translate_id(fs, option, out, err);
 		else
 			r = buf_puts(out, option);
 		if (r < 0)
-			return r == -E2BIG ? bh_fail(err, r, "options are longer than %u bytes", MOUNT_DATA_MAX) : r;
+			return r == -E2BIG ? bh_fail(err, r, "options are longer than %u bytes",
+						     MOUNT_DATA_MAX)
+					   : r;
 	}
 	return 0;
 }
@@ -68,7 +73,8 @@ static int finish(int mount, const struct oci_mount *m, struct bh_error *err)
 		return bh_fail_errno(err, r, "set recursive attributes");
 	if (m->propagation == 0)
 		return 0;
-	r = mount_set_propagation(mount, m->propagation & ~(unsigned long)MS_REC, (m->propagation & MS_REC) != 0);
+	r = mount_set_propagation(
+		mount, m->propagation & ~(unsigned long)MS_REC, (m->propagation & MS_REC) != 0);
 	return r < 0 ? bh_fail_errno(err, r, "set propagation") : 0;
 }
 
@@ -77,13 +83,14 @@ static int open_idmap(struct rootfs *fs, const struct oci_mount *m, int *ret, st
 	struct userns_range uids[USERNS_RANGES_MAX], gids[USERNS_RANGES_MAX];
 
 	if (m->uid_maps.count == 0)
-		return userns_open(fs->plan->uids, fs->plan->uid_count, fs->plan->gids, fs->plan->gid_count, ret, err);
+		return userns_open(fs->plan->uids, fs->plan->uid_count, fs->plan->gids,
+			fs->plan->gid_count, ret, err);
 	for (size_t i = 0; i < m->uid_maps.count && i < USERNS_RANGES_MAX; i++)
-		uids[i] = (struct userns_range){m->uid_maps.items[i].container_id, m->uid_maps.items[i].host_id,
-			m->uid_maps.items[i].size};
+		uids[i] = (struct userns_range){m->uid_maps.items[i].container_id,
+			m->uid_maps.items[i].host_id, m->uid_maps.items[i].size};
 	for (size_t i = 0; i < m->gid_maps.count && i < USERNS_RANGES_MAX; i++)
-		gids[i] = (struct userns_range){m->gid_maps.items[i].container_id, m->gid_maps.items[i].host_id,
-			m->gid_maps.items[i].size};
+		gids[i] = (struct userns_range){m->gid_maps.items[i].container_id,
+			m->gid_maps.items[i].host_id, m->gid_maps.items[i].size};
 	return userns_open(uids, m->uid_maps.count, gids, m->gid_maps.count, ret, err);
 }
 
@@ -99,7 +106,8 @@ static int set_idmap(struct rootfs *fs, const struct oci_mount *m, int mount, st
 		return r;
 	r = mount_set_idmap(mount, userns, m->idmap_recursive);
 	if (r < 0)
-		return bh_fail_errno(err, r, "map ids (the file system may not support idmapped mounts)");
+		return bh_fail_errno(
+			err, r, "map ids (the file system may not support idmapped mounts)");
 	return 0;
 }
 
@@ -135,8 +143,10 @@ static int open_source(const struct rootfs *fs, const struct oci_mount *m, struc
 	return fd < 0 ? bh_fail_errno(err, -errno, "open source %s", m->source) : fd;
 }
 
-/* A source that is a symbolic link and is to be copied as one: no mount, a link of the same text. */
-static int copy_symlink(struct rootfs *fs, const struct oci_mount *m, int source, struct bh_error *err)
+/* A source that is a symbolic link and is to be copied as one: no mount, a link of the same text.
+ */
+static int copy_symlink(
+	struct rootfs *fs, const struct oci_mount *m, int source, struct bh_error *err)
 {
 	char text[PATH_MAX], name[NAME_MAX + 1];
 	_cleanup_close_ int parent = -EBADF;
@@ -192,7 +202,8 @@ static int remount(struct rootfs *fs, const struct oci_mount *m, struct bh_error
 	if (target < 0)
 		return bh_fail_errno(err, target, "open");
 	if (m->data.count > 0)
-		return bh_fail(err, -ENOTSUP, "remount takes mount flags only, not \"%s\"", m->data.items[0]);
+		return bh_fail(err, -ENOTSUP, "remount takes mount flags only, not \"%s\"",
+			m->data.items[0]);
 	r = set_bind_attributes(target, m, err);
 	return r < 0 ? r : finish(target, m, err);
 }
@@ -201,7 +212,8 @@ static int remount(struct rootfs *fs, const struct oci_mount *m, struct bh_error
  * directory at the very path that was asked for, never something a link in the image leads to. */
 static int open_target(struct rootfs *fs, const struct oci_mount *m, struct bh_error *err)
 {
-	_cleanup_close_ int target = path_mkdir_in_root(fs->root, m->destination, 0755), direct = -EBADF;
+	_cleanup_close_ int target = path_mkdir_in_root(fs->root, m->destination, 0755),
+			    direct = -EBADF;
 	const char *relative = m->destination;
 	struct stat a, b;
 
@@ -214,17 +226,19 @@ static int open_target(struct rootfs *fs, const struct oci_mount *m, struct bh_e
 	direct = path_open_beneath(fs->root, relative, O_PATH | O_DIRECTORY, 0);
 	if (direct < 0 || fstat(target, &a) < 0 || fstat(direct, &b) < 0 || a.st_ino != b.st_ino ||
 		a.st_dev != b.st_dev)
-		return bh_fail(err, -ELOOP, "the mount point of a %s file system must not be a symbolic link", m->type);
+		return bh_fail(err, -ELOOP,
+			"the mount point of a %s file system must not be a symbolic link", m->type);
 	return TAKE_FD(target);
 }
 
-static int after_mount(struct rootfs *fs, const struct oci_mount *m, int below, struct bh_error *err)
+static int after_mount(
+	struct rootfs *fs, const struct oci_mount *m, int below, struct bh_error *err)
 {
 	_cleanup_close_ int mounted = -EBADF;
 	int r = 0;
 
-	if (!m->copy_up && m->propagation == 0 && m->recursive_set == 0 && m->recursive_clear == 0 &&
-		!m->idmap && m->uid_maps.count == 0)
+	if (!m->copy_up && m->propagation == 0 && m->recursive_set == 0 &&
+		m->recursive_clear == 0 && !m->idmap && m->uid_maps.count == 0)
 		return 0;
 	mounted = path_open_in_root(fs->root, m->destination, O_PATH | O_DIRECTORY, 0);
 	if (mounted < 0)
@@ -259,7 +273,8 @@ static int new_mount(struct rootfs *fs, const struct oci_mount *m, struct bh_err
 		return r;
 	if (m->copy_up)
 		flags &= ~(unsigned long)MS_RDONLY; /* filled first, see after_mount() */
-	if (mount(m->source ? m->source : m->type, path_of_fd(target, self), m->type, flags, buf_str(&data)) < 0)
+	if (mount(m->source ? m->source : m->type, path_of_fd(target, self), m->type, flags,
+		    buf_str(&data)) < 0)
 		return bh_fail_errno(err, -errno, "mount(2)");
 	return after_mount(fs, m, target, err);
 }
@@ -282,6 +297,9 @@ int rootfs_mount(struct rootfs *fs, const struct oci_mount *m, struct bh_error *
 	int r = mount_one(fs, m, err);
 
 	if (r < 0)
-		return bh_wrap(err, "mount %s (%s)", m->destination, m->is_bind ? "bind" : m->type ? m->type : "?");
+		return bh_wrap(err, "mount %s (%s)", m->destination,
+			m->is_bind ? "bind"
+			: m->type  ? m->type
+				   : "?");
 	return 0;
 }

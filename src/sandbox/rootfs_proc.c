@@ -107,7 +107,8 @@ out:
 	return r < 0 ? r : fd;
 }
 
-int rootfs_mount_proc(struct rootfs *fs, const struct oci_mount *m, int target, struct bh_error *err)
+int rootfs_mount_proc(
+	struct rootfs *fs, const struct oci_mount *m, int target, struct bh_error *err)
 {
 	_cleanup_close_ int fd = new_proc(m, fs->pidns, err);
 	int r;

@@ -100,7 +100,7 @@ static int connect_listener(const char *path, struct bh_error *err)
 	if (strlen(path) >= sizeof(address.sun_path))
 		return bh_fail(err, -ENAMETOOLONG, "seccomp listenerPath is longer than %zu bytes",
 			sizeof(address.sun_path) - 1);
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return bh_fail_errno(err, -errno, "socket for seccomp listener");

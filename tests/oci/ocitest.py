@@ -252,8 +252,10 @@ class Box:
                 left.append(line.strip())
         for proc in pathlib.Path('/proc').glob('[0-9]*'):
             try:
-                if self.group in (proc / 'cgroup').read_text():
-                    left.append(f'process {proc.name}: {(proc / "cmdline").read_bytes()}')
+                command = (proc / 'cmdline').read_bytes()
+                mine = str(self.dir).encode() in command and b'strace' not in command
+                if mine or self.group in (proc / 'cgroup').read_text():
+                    left.append(f'process {proc.name}: {command}')
             except OSError:
                 continue
         return left

@@ -37,7 +37,8 @@ int main(int argc, char **argv)
 			continue;
 		r = run_one(t);
 		if (r == TEST_EXIT_SKIP)
-			printf("ok %d - %s # SKIP missing kernel feature, see above\n", number, t->name);
+			printf("ok %d - %s # SKIP missing kernel feature, see above\n", number,
+				t->name);
 		else
 			printf("%s %d - %s\n", r == 0 ? "ok" : "not ok", number, t->name);
 		failed += r != 0 && r != TEST_EXIT_SKIP;

@@ -3,9 +3,9 @@
 #define BULKHEAD_TESTS_UNIT_TEST_H
 
 /*
- * Self-registering unit tests. A test file holds TEST(name) { ... } functions; the program made from
- * it runs them all in TAP, each in a child process of its own so that a crash fails one test only.
- * SKIP(reason) names the missing kernel feature.
+ * Self-registering unit tests. A test file holds TEST(name) { ... } functions; the program made
+ * from it runs them all in TAP, each in a child process of its own so that a crash fails one test
+ * only. SKIP(reason) names the missing kernel feature.
  */
 
 #include <stdio.h>

@@ -18,8 +18,11 @@ TEST(values)
 	uint64_t u;
 
 	CHECK_INT(arena_init(&a, 1 << 20), 0);
-	CHECK_INT(parse("{\"a\":[1,-2,18446744073709551615,1.5e3],\"b\":{\"c\":\"x\\u00e4\\ud83d\\ude00\\n\"},"
-			"\"t\":true,\"n\":null}", &a, &root, NULL), 0);
+	CHECK_INT(parse("{\"a\":[1,-2,18446744073709551615,1.5e3],\"b\":{\"c\":"
+			"\"x\\u00e4\\ud83d\\ude00\\n\"},"
+			"\"t\":true,\"n\":null}",
+			  &a, &root, NULL),
+		0);
 	CHECK_INT(json_get(root, "a")->children.count, 4);
 	CHECK_INT(json_int64(json_get(root, "a")->children.first, &v), 0);
 	CHECK_INT(v, 1);
@@ -34,8 +37,9 @@ TEST(values)
 
 TEST(refusals)
 {
-	static const char *const bad[] = {"", "{", "[1,]", "{\"a\":1,\"a\":2}", "01", "1.", "nul", "\"\\u0000\"",
-		"\"\xff\"", "\"\\ud800\"", "[1] x", "{\"a\" 1}", "\"a\nb\"", "-", "+1", "'a'", "{1:2}", "1e"};
+	static const char *const bad[] = {"", "{", "[1,]", "{\"a\":1,\"a\":2}", "01", "1.", "nul",
+		"\"\\u0000\"", "\"\xff\"", "\"\\ud800\"", "[1] x", "{\"a\" 1}", "\"a\nb\"", "-",
+		"+1", "'a'", "{1:2}", "1e"};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		_cleanup_arena_ struct arena a = ARENA_INIT;
@@ -58,8 +62,10 @@ TEST(depth_and_size_are_bounded)
 	memset(deep, '[', sizeof(deep) - 1);
 	deep[sizeof(deep) - 1] = '\0';
 	CHECK_INT(parse(deep, &a, &root, NULL), -E2BIG);
-	CHECK_INT(parse("[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]",
-			&a, &root, NULL), -E2BIG);
+	CHECK_INT(parse("[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,"
+			"0,0,0,0,0,0,0]",
+			  &a, &root, NULL),
+		-E2BIG);
 }
 
 TEST(duplicates_in_a_large_object)

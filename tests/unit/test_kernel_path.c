@@ -18,8 +18,8 @@ struct tree {
 
 static void tree_remove(struct tree *t)
 {
-	static const char *const names[] = {"root/in/x/y", "root/in/x", "root/in/file", "root/in", "root/out",
-		"root/abs", "root/up", "root", "outside/x", "outside"};
+	static const char *const names[] = {"root/in/x/y", "root/in/x", "root/in/file", "root/in",
+		"root/out", "root/abs", "root/up", "root", "outside/x", "outside"};
 
 	(void)fd_close(t->root);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {

@@ -231,10 +231,174 @@ TEST(update_in_any_order_and_joins_later)
 	CHECK_STR(value_of(cg, "cpu", "cpu.cfs_quota_us"), "30000");
 	(void)snprintf(line, sizeof(line), "%d", pid);
 	CHECK_STR(value_of(cg, "cpu", "cgroup.procs"), line);
-	res = (struct oci_resources){
-		.present = true, .memory.limit = {true, 4096}, .memory.check_before_update = true};
 	destroy(cg);
 	CHECK_INT(waitpid(pid, NULL, 0), pid);
+}
+
+static void hold_memory(void)
+{
+	size_t n = 4 << 20;
+	char *p = malloc(n);
+
+	for (size_t i = 0; p != NULL && i < n; i += 4096)
+		((volatile char *)p)[i] = 1;
+	(void)pause();
+}
+
+TEST(limit_below_what_is_in_use_is_refused_before_it_is_set)
+{
+	struct oci_resources res = {.present = true, .memory.limit = {true, 64 << 20}};
+	struct cgroup *cg = create(&res);
+	pid_t pid = spawn_in(cg, hold_memory);
+
+	(void)usleep(100000);
+	res = (struct oci_resources){.present = true,
+		.memory.limit = {true, 1 << 20},
+		.memory.check_before_update = true};
+	CHECK_INT(cgroup_update(cg, &res, &err), -EBUSY);
+	CHECK(strstr(err.text, "in use") != NULL);
+	CHECK_STR(value_of(cg, "memory", "memory.limit_in_bytes"), "67108864");
+	destroy(cg);
+	CHECK_INT(waitpid(pid, NULL, 0), pid);
+}
+
+TEST(rootless_without_permission)
+{
+	struct oci_resources res = {.present = true, .pids_limit = {true, 9}};
+	struct cgroup_request request = {.id = "c1", .path = own_path(), .rootless = true};
+	struct cgroup *cg = create(NULL);
+	pid_t pid;
+	int status;
+
+	destroy(cg);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		CHECK_INT(setuid(65534), 0);
+		CHECK_INT(cgroup_create(&request, &cg, &err), 0);
+		CHECK_INT(cgroup_enter_self(cg, &err), 0);
+		CHECK(cgroup_path(cg, "pids") == NULL);
+		CHECK_INT(cgroup_destroy(cg, &err), 0);
+		cgroup_free(cg);
+		request.resources = &res;
+		CHECK(cgroup_create(&request, &cg, &err) < 0);
+		CHECK(strstr(err.text, "pids") != NULL);
+		_exit(0);
+	}
+	CHECK_INT(waitpid(pid, &status, 0), pid);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	check_gone();
+}
+
+TEST(state_that_names_other_places_is_refused)
+{
+	static const char *const texts[] = {
+		"{\"mode\":\"v1\",\"groups\":[{\"controllers\":\"pids\",\"mount\":\"/"
+		"tmp\",\"path\":\"/x\"}]}",
+		"{\"mode\":\"v1\",\"groups\":[{\"controllers\":\"pids\",\"mount\":\"/sys/fs/cgroup/"
+		"pids\","
+		"\"path\":\"/a/../..\"}]}",
+		"{\"mode\":\"v2\",\"groups\":[]}",
+		"{\"mode\":\"v3\",\"groups\":[]}",
+		"{\"mode\":\"v1\"}",
+		"[]",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct arena a = ARENA_INIT;
+		const struct json *saved = NULL;
+		struct cgroup *cg = NULL;
+
+		CHECK_INT(arena_init(&a, 1 << 20), 0);
+		CHECK_INT(json_parse(texts[i], strlen(texts[i]), &a, &saved, &err), 0);
+		CHECK_INT(cgroup_open(saved, NULL, &cg, &err), -EINVAL);
+		arena_release(&a);
+	}
+}
+
+static int refuse_to_note(void *data, const struct cgroup *cg, struct bh_error *e)
+{
+	bool *called = data;
+
+	*called = true;
+	check_gone();
+	CHECK_STR(cgroup_path(cg, "pids"), own_path());
+	return bh_fail(e, -ENOSPC, "no room");
+}
+
+TEST(chosen_groups_are_told_before_the_first_is_made)
+{
+	bool called = false;
+	struct cgroup_request request = {.id = "c1",
+		.path = own_path(),
+		.on_chosen = refuse_to_note,
+		.on_chosen_data = &called};
+	struct cgroup *cg = create(NULL);
+
+	destroy(cg);
+	CHECK_INT(cgroup_create(&request, &cg, &err), -ENOSPC);
+	CHECK(called);
+	check_gone();
+}
+
+static void endless_forks(void)
+{
+	for (;;)
+		(void)fork();
+}
+
+/* No pids limit but a generous one that spares the host. */
+TEST(destroy_ends_a_wide_fork_bomb)
+{
+	struct oci_resources res = {.present = true, .pids_limit = {true, 1500}};
+	struct cgroup *cg = create(&res);
+	pid_t pid = spawn_in(cg, endless_forks);
+
+	(void)usleep(300000);
+	destroy(cg);
+	CHECK_INT(waitpid(pid, NULL, 0), pid);
+}
+
+TEST(many_at_once_with_the_default_parent)
+{
+	struct cgroup *cg = create(NULL);
+	pid_t pids[16];
+	char id[64], dir[CGROUP_PATH_MAX];
+	pid_t self = getpid();
+
+	(void)snprintf(dir, sizeof(dir), "%s/bulkhead", cgroup_group_of(cg, "pids")->mount);
+	destroy(cg);
+	for (size_t i = 0; i < ARRAY_SIZE(pids); i++) {
+		pids[i] = fork();
+		CHECK(pids[i] >= 0);
+		if (pids[i] > 0)
+			continue;
+		(void)snprintf(id, sizeof(id), "test-%d-%zu", self, i);
+		for (int n = 0; n < 12; n++) {
+			struct cgroup_request request = {.id = id};
+
+			if (cgroup_create(&request, &cg, &err) < 0 ||
+				cgroup_destroy(cg, &err) < 0) {
+				fprintf(stderr, "# %s\n", err.text);
+				_exit(1);
+			}
+			cgroup_free(cg);
+		}
+		_exit(0);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(pids); i++) {
+		int status;
+
+		CHECK_INT(waitpid(pids[i], &status, 0), pids[i]);
+		CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(pids); i++) {
+		size_t n = strlen(dir);
+
+		(void)snprintf(dir + n, sizeof(dir) - n, "/test-%d-%zu", self, i);
+		CHECK(access(dir, F_OK) < 0);
+		dir[n] = '\0';
+	}
 }
 
 static void open_devices(void)

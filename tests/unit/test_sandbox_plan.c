@@ -41,7 +41,8 @@ static int count(const struct sandbox_plan *p, enum rootfs_op op)
 	return n;
 }
 
-static struct sandbox_plan plan_of(const struct oci_config *c, const struct plan_facts *facts, struct arena *a)
+static struct sandbox_plan plan_of(
+	const struct oci_config *c, const struct plan_facts *facts, struct arena *a)
 {
 	struct bh_error err = BH_ERROR_INIT;
 	struct sandbox_plan p = {0};
@@ -57,7 +58,8 @@ static struct sandbox_plan plan_of(const struct oci_config *c, const struct plan
 TEST(without_user_namespace_process_1_builds_for_itself)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
-	struct oci_config c = config_with(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP);
+	struct oci_config c =
+		config_with(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP);
 	struct sandbox_plan p = plan_of(&c, &root, &a);
 
 	CHECK(!p.builder && p.new_cgroup && !p.bind_devices);
@@ -109,7 +111,8 @@ TEST(nested_binds_devices)
 TEST(masks_come_behind_the_hooks_and_devices_can_be_overridden)
 {
 	static const char *masked[] = {"/proc/kcore", "/proc/keys"}, *readonly[] = {"/proc/sys"};
-	static const struct oci_device devices[] = {{.path = "/dev/null", .type = 'c', .major = 1, .minor = 3},
+	static const struct oci_device devices[] = {
+		{.path = "/dev/null", .type = 'c', .major = 1, .minor = 3},
 		{.path = "/dev/fuse", .type = 'c', .major = 10, .minor = 229}};
 	_cleanup_arena_ struct arena a = ARENA_INIT;
 	struct oci_config c = config_with(CLONE_NEWNS);
@@ -136,7 +139,8 @@ TEST(masks_come_behind_the_hooks_and_devices_can_be_overridden)
 
 TEST(bind_over_dev_leaves_it_alone)
 {
-	static const struct oci_mount mounts[] = {{.destination = "/dev", .source = "/dev", .is_bind = true}};
+	static const struct oci_mount mounts[] = {
+		{.destination = "/dev", .source = "/dev", .is_bind = true}};
 	_cleanup_arena_ struct arena a = ARENA_INIT;
 	struct oci_config c = config_with(CLONE_NEWNS);
 	struct sandbox_plan p;
@@ -151,7 +155,8 @@ TEST(bind_over_dev_leaves_it_alone)
 TEST(refusals)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
-	struct oci_config none = config_with(CLONE_NEWPID), no_maps = config_with(CLONE_NEWNS | CLONE_NEWUSER);
+	struct oci_config none = config_with(CLONE_NEWPID),
+			  no_maps = config_with(CLONE_NEWNS | CLONE_NEWUSER);
 	static const struct oci_id_map no_root[] = {{1, 100000, 10}};
 	struct bh_error err = BH_ERROR_INIT;
 	struct sandbox_plan p;

@@ -15,7 +15,8 @@ static inline int open_tree(int dir, const char *path, unsigned int flags)
 	return (int)syscall(SYS_open_tree, dir, path, flags);
 }
 
-static inline int move_mount(int from, const char *from_path, int to, const char *to_path, unsigned int flags)
+static inline int move_mount(
+	int from, const char *from_path, int to, const char *to_path, unsigned int flags)
 {
 	return (int)syscall(SYS_move_mount, from, from_path, to, to_path, flags);
 }
@@ -25,7 +26,8 @@ static inline int fsopen(const char *type, unsigned int flags)
 	return (int)syscall(SYS_fsopen, type, flags);
 }
 
-static inline int fsconfig(int fd, unsigned int command, const char *key, const void *value, int aux)
+static inline int fsconfig(
+	int fd, unsigned int command, const char *key, const void *value, int aux)
 {
 	return (int)syscall(SYS_fsconfig, fd, command, key, value, aux);
 }
@@ -35,7 +37,8 @@ static inline int fsmount(int fd, unsigned int flags, unsigned int attributes)
 	return (int)syscall(SYS_fsmount, fd, flags, attributes);
 }
 
-static inline int mount_setattr(int dir, const char *path, unsigned int flags, struct mount_attr *attr, size_t size)
+static inline int mount_setattr(
+	int dir, const char *path, unsigned int flags, struct mount_attr *attr, size_t size)
 {
 	return (int)syscall(SYS_mount_setattr, dir, path, flags, attr, size);
 }
