@@ -200,16 +200,15 @@ static int add_rules(struct compiler *c, struct bh_error *err)
 		if (r < 0)
 			return r;
 	}
-	/* each number ends at most two spans, and three come from the range of x32 */
 	c->entries = arena_calloc(c->arena, c->entry_max + 1, sizeof(*c->entries));
 	c->unsorted = arena_calloc(c->arena, c->entry_max + 1, sizeof(*c->unsorted));
 	c->keys = arena_calloc(c->arena, c->entry_max + 1, sizeof(*c->keys));
 	c->spare = arena_calloc(c->arena, c->entry_max + 1, sizeof(*c->spare));
-	if (c->unsorted == NULL || c->keys == NULL || c->spare == NULL)
-		return out_of_memory(err);
-	c->spans = arena_calloc(c->arena, 2 * c->entry_max + 4, sizeof(*c->spans));
 	c->tried = arena_calloc(c->arena, c->entry_max + 1, sizeof(*c->tried));
-	return c->entries != NULL && c->spans != NULL && c->tried != NULL ? 0 : out_of_memory(err);
+	if (c->entries == NULL || c->unsorted == NULL || c->keys == NULL || c->spare == NULL ||
+		c->tried == NULL)
+		return out_of_memory(err);
+	return 0;
 }
 
 /* ---- uses to entries ---- */
@@ -447,7 +446,9 @@ static int emit_program(struct compiler *c, struct bh_error *err)
 
 	c->emit.limit = SECCOMP_PROGRAM_MAX;
 	c->emit.room = arena_calloc(c->arena, c->emit.limit, sizeof(*c->emit.room));
-	if (c->emit.room == NULL)
+	/* each number ends at most two spans, and three come from the range of x32 */
+	c->spans = arena_calloc(c->arena, 2 * c->entry_max + 4, sizeof(*c->spans));
+	if (c->emit.room == NULL || c->spans == NULL)
 		return out_of_memory(err);
 	for (size_t i = c->arch_count; i-- > 0;) {
 		size_t first = 0;
