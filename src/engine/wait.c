@@ -41,7 +41,9 @@ static void answer(struct loop_source *s, void *data)
 static void fire(struct engine_wait *w)
 {
 	w->exit_code = w->container->c.exit_code;
-	(void)snprintf(w->error, sizeof(w->error), "%s", w->container->c.error);
+	/* A failed start is told to whoever asked for it; the exit code says the rest. */
+	if (w->container->c.state == CONTAINER_DEAD)
+		(void)snprintf(w->error, sizeof(w->error), "%s", w->container->c.error);
 	w->container = NULL;
 	/* Without memory for a source the waiter hears nothing and its client times out. */
 	(void)loop_add_call(w->engine->loop, answer, w, &w->source, NULL);

@@ -6,6 +6,8 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -56,12 +58,35 @@ int userns_write_maps(pid_t pid, const struct userns_range *uids, size_t uid_cou
 	return write_map(pid, "gid_map", gids, gid_count, err);
 }
 
+/* The number by which the mounted proc file system knows a process: its pid namespace need not be
+ * the caller's (process 1 of a container still sees the host's /proc). */
+static int pid_in_proc(int pidfd, pid_t *ret, struct bh_error *err)
+{
+	_cleanup_buf_ struct buf text;
+	char path[64];
+	const char *line;
+	long pid;
+	int r;
+
+	buf_init(&text, 4096);
+	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+	r = fd_read_file(AT_FDCWD, path, &text);
+	if (r < 0)
+		return bh_fail_errno(err, r, "read %s", path);
+	line = strstr(buf_str(&text), "\nPid:");
+	pid = line != NULL ? strtol(line + 5, NULL, 10) : 0;
+	if (pid <= 0)
+		return bh_fail(err, -ESRCH, "%s has no number of a process in /proc", path);
+	*ret = (pid_t)pid;
+	return 0;
+}
+
 int userns_open(const struct userns_range *uids, size_t uid_count, const struct userns_range *gids,
 	size_t gid_count, int *ret_fd, struct bh_error *err)
 {
 	int pidfd = -EBADF, fd, r;
 	char path[64];
-	pid_t pid = process_clone(CLONE_NEWUSER, &pidfd, -EBADF);
+	pid_t pid = process_clone(CLONE_NEWUSER, &pidfd, -EBADF), number = 0;
 
 	if (pid < 0)
 		return bh_fail_errno(err, pid, "clone a user namespace");
@@ -70,9 +95,11 @@ int userns_open(const struct userns_range *uids, size_t uid_count, const struct 
 		for (;;)
 			(void)pause();
 	}
-	r = userns_write_maps(pid, uids, uid_count, gids, gid_count, false, err);
+	r = pid_in_proc(pidfd, &number, err);
+	if (r == 0)
+		r = userns_write_maps(number, uids, uid_count, gids, gid_count, false, err);
 	if (r == 0) {
-		(void)snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+		(void)snprintf(path, sizeof(path), "/proc/%d/ns/user", number);
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 		if (fd < 0)
 			r = bh_fail_errno(err, -errno, "open %s", path);

@@ -153,14 +153,14 @@ int cgroup_device_plan_v1(const struct oci_device_rule *rules, size_t count,
 		if (r < 0)
 			return r;
 	}
-	cgroup_plan_add(plan, "devices", "devices", flat.allow ? "devices.allow" : "devices.deny",
-		0, "a *:* rwm");
+	cgroup_plan_add(plan, "/linux/resources/devices", "devices",
+		flat.allow ? "devices.allow" : "devices.deny", 0, "a *:* rwm");
 	file = flat.allow ? "devices.deny" : "devices.allow";
 	for (size_t i = 0; i < flat.count; i++) {
 		char text[96];
 
 		if (flat.exceptions[i].access != 0)
-			cgroup_plan_add(plan, "devices", "devices", file, 0, "%s",
+			cgroup_plan_add(plan, "/linux/resources/devices", "devices", file, 0, "%s",
 				describe(&flat.exceptions[i], text));
 	}
 	if (plan->failed != 0)

@@ -3,8 +3,8 @@
  * Ending what is in a container's groups, and removing them.
  *
  * A process list is stale when it has been read. SIGKILL is therefore repeated until the list is
- * empty; from the second pass on new forks are stopped (frozen, and no pids left), so that a fork
- * bomb shrinks with each pass. Other signals are sent once, to a frozen group where possible.
+ * empty; if it does not get shorter, new forks are stopped (frozen, and no pids left). Other
+ * signals are sent once, to a frozen group where possible.
  */
 #include "sandbox/cgroup.h"
 
@@ -51,32 +51,43 @@ static void thaw(struct cgroup *cg)
 	(void)cg->backend->freeze(cg, false, cgroup_now_ms() + KILL_FREEZE_MS, NULL);
 }
 
+/* One pass in which nothing can fork: what is frozen gets its signal and takes it when thawed. */
+static void kill_frozen(struct cgroup *cg)
+{
+	size_t count;
+
+	cg->backend->stop_forks(cg);
+	(void)cg->backend->freeze(cg, true, cgroup_now_ms() + KILL_FREEZE_MS, NULL);
+	(void)signal_pass(cg, SIGKILL, &count);
+	thaw(cg);
+}
+
 /* Until no process is left, or the deadline. */
 static int kill_all(struct cgroup *cg, int64_t deadline_ms, struct bh_error *err)
 {
 	unsigned int us = CGROUP_BACKOFF_US;
-	bool whole = cg->backend->kill(cg) == 0;
+	bool whole = cg->backend->kill(cg) == 0, first = true;
+	size_t left = 0, before;
 
-	for (unsigned int pass = 0;; pass++) {
-		size_t left = 0;
-		int r = signal_pass(cg, SIGKILL, &left);
+	for (;;) {
+		int r;
 
+		before = left;
+		r = signal_pass(cg, SIGKILL, &left);
 		if (r < 0)
 			return bh_fail_errno(
 				err, r, "kill the processes of the container's cgroup");
 		if (left == 0)
 			return 0;
-		/* What is frozen dies when it is thawed. */
-		if (pass == 0 || pass % 2 == 1)
+		if (first)
 			thaw(cg);
+		else if (left >= before && !whole)
+			kill_frozen(cg);
+		first = false;
 		if (cgroup_now_ms() >= deadline_ms)
 			return bh_fail(err, -EBUSY,
 				"%zu processes of the container survive SIGKILL", left);
 		cgroup_backoff(&us);
-		if (pass % 2 == 1 && !whole) {
-			cg->backend->stop_forks(cg);
-			(void)cg->backend->freeze(cg, true, cgroup_now_ms() + KILL_FREEZE_MS, NULL);
-		}
 	}
 }
 

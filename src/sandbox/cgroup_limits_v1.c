@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * linux.resources to cgroup v1 files: Documentation/admin-guide/cgroup-v1/. As in runc, 0 means
- * "not given" for the values where 0 is no limit the kernel knows.
+ * linux.resources to cgroup v1 files: Documentation/admin-guide/cgroup-v1/. As
+ * in runc, 0 means "not given" for the values where 0 is no limit the kernel
+ * knows.
  */
 #include "sandbox/cgroup_internal.h"
 
@@ -21,7 +22,8 @@ static bool given_uint(struct oci_optional_uint v)
 	return v.set && v.value != 0;
 }
 
-/* A limit of -1 says "none", which holds anyway if the kernel lacks the file. */
+/* A limit of -1 says "none", which holds anyway if the kernel lacks the file.
+ */
 static unsigned int unless_unlimited(int64_t value, unsigned int flags)
 {
 	return value < 0 ? flags | CGROUP_WRITE_OPTIONAL : flags;
@@ -34,67 +36,75 @@ static void memory(const struct oci_resources *r, struct cgroup_plan *plan)
 	if (given(limit) && limit.value < 0 && !given(swap))
 		swap = limit;
 	if (given(limit))
-		cgroup_plan_add(plan, "memory.limit", "memory", "memory.limit_in_bytes",
-			CGROUP_WRITE_RETRY, "%" PRId64, limit.value);
+		cgroup_plan_add(plan, "/linux/resources/memory/limit", "memory",
+			"memory.limit_in_bytes", CGROUP_WRITE_RETRY, "%" PRId64, limit.value);
 	if (given(swap))
-		cgroup_plan_add(plan, "memory.swap", "memory", "memory.memsw.limit_in_bytes",
+		cgroup_plan_add(plan, "/linux/resources/memory/swap", "memory",
+			"memory.memsw.limit_in_bytes",
 			unless_unlimited(swap.value, CGROUP_WRITE_RETRY), "%" PRId64, swap.value);
 	if (given(r->memory.reservation))
-		cgroup_plan_add(plan, "memory.reservation", "memory", "memory.soft_limit_in_bytes",
-			0, "%" PRId64, r->memory.reservation.value);
+		cgroup_plan_add(plan, "/linux/resources/memory/reservation", "memory",
+			"memory.soft_limit_in_bytes", 0, "%" PRId64, r->memory.reservation.value);
 	if (given(r->memory.kernel))
-		cgroup_plan_add(plan, "memory.kernel", "memory", "memory.kmem.limit_in_bytes",
+		cgroup_plan_add(plan, "/linux/resources/memory/kernel", "memory",
+			"memory.kmem.limit_in_bytes",
 			r->memory.kernel.value < 0 ? CGROUP_WRITE_OPTIONAL : CGROUP_WRITE_VERIFY,
 			"%" PRId64, r->memory.kernel.value);
 	if (given(r->memory.kernel_tcp))
-		cgroup_plan_add(plan, "memory.kernelTCP", "memory",
+		cgroup_plan_add(plan, "/linux/resources/memory/kernelTCP", "memory",
 			"memory.kmem.tcp.limit_in_bytes",
 			r->memory.kernel_tcp.value < 0 ? CGROUP_WRITE_OPTIONAL
 						       : CGROUP_WRITE_VERIFY,
 			"%" PRId64, r->memory.kernel_tcp.value);
 	if (r->memory.swappiness.set)
-		cgroup_plan_add(plan, "memory.swappiness", "memory", "memory.swappiness", 0,
-			"%" PRIu64, r->memory.swappiness.value);
+		cgroup_plan_add(plan, "/linux/resources/memory/swappiness", "memory",
+			"memory.swappiness", 0, "%" PRIu64, r->memory.swappiness.value);
 	if (r->memory.has_use_hierarchy)
-		cgroup_plan_add(plan, "memory.useHierarchy", "memory", "memory.use_hierarchy",
-			r->memory.use_hierarchy ? CGROUP_WRITE_OPTIONAL : 0, "%d",
-			r->memory.use_hierarchy);
+		cgroup_plan_add(plan, "/linux/resources/memory/useHierarchy", "memory",
+			"memory.use_hierarchy", r->memory.use_hierarchy ? CGROUP_WRITE_OPTIONAL : 0,
+			"%d", r->memory.use_hierarchy);
 	if (r->memory.has_disable_oom_killer)
-		cgroup_plan_add(plan, "memory.disableOOMKiller", "memory", "memory.oom_control",
+		cgroup_plan_add(plan, "/linux/resources/memory/disableOOMKiller", "memory",
+			"memory.oom_control",
 			r->memory.disable_oom_killer ? 0 : CGROUP_WRITE_OPTIONAL, "%d",
 			r->memory.disable_oom_killer);
 }
 
-/* Real-time values first: a group without a real-time budget takes no real-time process. */
+/* Real-time values first: a group without a real-time budget takes no real-time
+ * process. */
 static void cpu(const struct oci_resources *r, struct cgroup_plan *plan)
 {
 	if (given_uint(r->cpu.realtime_period))
-		cgroup_plan_add(plan, "cpu.realtimePeriod", "cpu", "cpu.rt_period_us",
-			CGROUP_WRITE_RETRY, "%" PRIu64, r->cpu.realtime_period.value);
+		cgroup_plan_add(plan, "/linux/resources/cpu/realtimePeriod", "cpu",
+			"cpu.rt_period_us", CGROUP_WRITE_RETRY, "%" PRIu64,
+			r->cpu.realtime_period.value);
 	if (given(r->cpu.realtime_runtime))
-		cgroup_plan_add(plan, "cpu.realtimeRuntime", "cpu", "cpu.rt_runtime_us",
-			CGROUP_WRITE_RETRY, "%" PRId64, r->cpu.realtime_runtime.value);
+		cgroup_plan_add(plan, "/linux/resources/cpu/realtimeRuntime", "cpu",
+			"cpu.rt_runtime_us", CGROUP_WRITE_RETRY, "%" PRId64,
+			r->cpu.realtime_runtime.value);
 	if (given_uint(r->cpu.shares))
-		cgroup_plan_add(plan, "cpu.shares", "cpu", "cpu.shares", CGROUP_WRITE_VERIFY,
-			"%" PRIu64, r->cpu.shares.value);
+		cgroup_plan_add(plan, "/linux/resources/cpu/shares", "cpu", "cpu.shares",
+			CGROUP_WRITE_VERIFY, "%" PRIu64, r->cpu.shares.value);
 	if (given_uint(r->cpu.period))
-		cgroup_plan_add(plan, "cpu.period", "cpu", "cpu.cfs_period_us", CGROUP_WRITE_RETRY,
-			"%" PRIu64, r->cpu.period.value);
+		cgroup_plan_add(plan, "/linux/resources/cpu/period", "cpu", "cpu.cfs_period_us",
+			CGROUP_WRITE_RETRY, "%" PRIu64, r->cpu.period.value);
 	if (given(r->cpu.quota))
-		cgroup_plan_add(plan, "cpu.quota", "cpu", "cpu.cfs_quota_us", CGROUP_WRITE_RETRY,
-			"%" PRId64, r->cpu.quota.value);
+		cgroup_plan_add(plan, "/linux/resources/cpu/quota", "cpu", "cpu.cfs_quota_us",
+			CGROUP_WRITE_RETRY, "%" PRId64, r->cpu.quota.value);
 	if (r->cpu.burst.set)
-		cgroup_plan_add(plan, "cpu.burst", "cpu", "cpu.cfs_burst_us",
+		cgroup_plan_add(plan, "/linux/resources/cpu/burst", "cpu", "cpu.cfs_burst_us",
 			CGROUP_WRITE_RETRY | (r->cpu.burst.value == 0 ? CGROUP_WRITE_OPTIONAL : 0),
 			"%" PRIu64, r->cpu.burst.value);
 	if (r->cpu.idle.set)
-		cgroup_plan_add(plan, "cpu.idle", "cpu", "cpu.idle",
+		cgroup_plan_add(plan, "/linux/resources/cpu/idle", "cpu", "cpu.idle",
 			r->cpu.idle.value == 0 ? CGROUP_WRITE_OPTIONAL : 0, "%" PRId64,
 			r->cpu.idle.value);
 	if (r->cpu.cpus != NULL && r->cpu.cpus[0] != '\0')
-		cgroup_plan_add(plan, "cpu.cpus", "cpuset", "cpuset.cpus", 0, "%s", r->cpu.cpus);
+		cgroup_plan_add(plan, "/linux/resources/cpu/cpus", "cpuset", "cpuset.cpus", 0, "%s",
+			r->cpu.cpus);
 	if (r->cpu.mems != NULL && r->cpu.mems[0] != '\0')
-		cgroup_plan_add(plan, "cpu.mems", "cpuset", "cpuset.mems", 0, "%s", r->cpu.mems);
+		cgroup_plan_add(plan, "/linux/resources/cpu/mems", "cpuset", "cpuset.mems", 0, "%s",
+			r->cpu.mems);
 }
 
 static void throttle(const struct oci_blkio_list *list, const char *field, const char *file,
@@ -111,39 +121,42 @@ static void set_alternative(struct cgroup_write *w, const char *file)
 		w->alternative = file;
 }
 
-/* Weights: by CFQ up to Linux 4.20, by BFQ since. Leaf weights went with CFQ. */
+/* Weights: by CFQ up to Linux 4.20, by BFQ since. Leaf weights went with CFQ.
+ */
 static void blkio(const struct oci_resources *r, struct cgroup_plan *plan)
 {
 	const struct oci_blkio_list *devices = &r->blkio.weight_device;
 
 	if (given_uint(r->blkio.weight))
-		set_alternative(cgroup_plan_add(plan, "blockIO.weight", "blkio", "blkio.weight", 0,
-					"%" PRIu64, r->blkio.weight.value),
+		set_alternative(cgroup_plan_add(plan, "/linux/resources/blockIO/weight", "blkio",
+					"blkio.weight", 0, "%" PRIu64, r->blkio.weight.value),
 			"blkio.bfq.weight");
 	if (given_uint(r->blkio.leaf_weight))
-		cgroup_plan_add(plan, "blockIO.leafWeight", "blkio", "blkio.leaf_weight", 0,
-			"%" PRIu64, r->blkio.leaf_weight.value);
+		cgroup_plan_add(plan, "/linux/resources/blockIO/leafWeight", "blkio",
+			"blkio.leaf_weight", 0, "%" PRIu64, r->blkio.leaf_weight.value);
 	for (size_t i = 0; i < devices->count; i++) {
 		const struct oci_blkio_device *d = &devices->items[i];
 
 		if (d->has_weight)
-			set_alternative(cgroup_plan_add(plan, "blockIO.weightDevice", "blkio",
-						"blkio.weight_device", 0,
-						"%" PRIu32 ":%" PRIu32 " %" PRIu64, d->major,
-						d->minor, d->value),
+			set_alternative(
+				cgroup_plan_add(plan, "/linux/resources/blockIO/weightDevice",
+					"blkio", "blkio.weight_device", 0,
+					"%" PRIu32 ":%" PRIu32 " %" PRIu64, d->major, d->minor,
+					d->value),
 				"blkio.bfq.weight_device");
 		if (d->has_leaf_weight)
-			cgroup_plan_add(plan, "blockIO.weightDevice leafWeight", "blkio",
-				"blkio.leaf_weight_device", 0, "%" PRIu32 ":%" PRIu32 " %" PRIu64,
-				d->major, d->minor, d->leaf_weight);
+			cgroup_plan_add(plan, "/linux/resources/blockIO/weightDevice leafWeight",
+				"blkio", "blkio.leaf_weight_device", 0,
+				"%" PRIu32 ":%" PRIu32 " %" PRIu64, d->major, d->minor,
+				d->leaf_weight);
 	}
-	throttle(&r->blkio.read_bps, "blockIO.throttleReadBpsDevice",
+	throttle(&r->blkio.read_bps, "/linux/resources/blockIO/throttleReadBpsDevice",
 		"blkio.throttle.read_bps_device", plan);
-	throttle(&r->blkio.write_bps, "blockIO.throttleWriteBpsDevice",
+	throttle(&r->blkio.write_bps, "/linux/resources/blockIO/throttleWriteBpsDevice",
 		"blkio.throttle.write_bps_device", plan);
-	throttle(&r->blkio.read_iops, "blockIO.throttleReadIOPSDevice",
+	throttle(&r->blkio.read_iops, "/linux/resources/blockIO/throttleReadIOPSDevice",
 		"blkio.throttle.read_iops_device", plan);
-	throttle(&r->blkio.write_iops, "blockIO.throttleWriteIOPSDevice",
+	throttle(&r->blkio.write_iops, "/linux/resources/blockIO/throttleWriteIOPSDevice",
 		"blkio.throttle.write_iops_device", plan);
 }
 
@@ -168,16 +181,19 @@ int cgroup_plan_hugepages(
 
 		if (!page_size_is_sane(h->page_size))
 			return bh_fail(err, -EINVAL,
-				"hugepageLimits: page size \"%s\" is not of the form 2MB",
+				"/linux/resources/hugepageLimits: page size \"%s\" is not "
+				"of the form 2MB",
 				h->page_size);
 		file = arena_printf(plan->arena, "hugetlb.%s.%s", h->page_size, suffix);
 		reserved = arena_printf(plan->arena, "hugetlb.%s.rsvd.%s", h->page_size, suffix);
 		if (file == NULL || reserved == NULL)
 			return bh_fail(err, -ENOMEM, "out of memory for cgroup limits");
-		cgroup_plan_add(plan, "hugepageLimits", "hugetlb", file, 0, "%" PRIu64, h->limit);
-		/* Since Linux 5.7; without it a reservation can pass the limit, the use cannot. */
-		cgroup_plan_add(plan, "hugepageLimits", "hugetlb", reserved, CGROUP_WRITE_OPTIONAL,
+		cgroup_plan_add(plan, "/linux/resources/hugepageLimits", "hugetlb", file, 0,
 			"%" PRIu64, h->limit);
+		/* Since Linux 5.7; without it a reservation can pass the limit, the use
+		 * cannot. */
+		cgroup_plan_add(plan, "/linux/resources/hugepageLimits", "hugetlb", reserved,
+			CGROUP_WRITE_OPTIONAL, "%" PRIu64, h->limit);
 	}
 	return 0;
 }
@@ -197,7 +213,7 @@ void cgroup_plan_rdma(const struct oci_resources *r, struct cgroup_plan *plan)
 
 		rdma_value(handles, r->rdma[i].handles);
 		rdma_value(objects, r->rdma[i].objects);
-		cgroup_plan_add(plan, "rdma", "rdma", "rdma.max", 0,
+		cgroup_plan_add(plan, "/linux/resources/rdma", "rdma", "rdma.max", 0,
 			"%s hca_handle=%s hca_object=%s", r->rdma[i].device, handles, objects);
 	}
 }
@@ -205,11 +221,11 @@ void cgroup_plan_rdma(const struct oci_resources *r, struct cgroup_plan *plan)
 static void network(const struct oci_resources *r, struct cgroup_plan *plan)
 {
 	if (given_uint(r->network.class_id))
-		cgroup_plan_add(plan, "network.classID", "net_cls", "net_cls.classid", 0,
-			"%" PRIu64, r->network.class_id.value);
+		cgroup_plan_add(plan, "/linux/resources/network/classID", "net_cls",
+			"net_cls.classid", 0, "%" PRIu64, r->network.class_id.value);
 	for (size_t i = 0; i < r->network.priority_count; i++)
-		cgroup_plan_add(plan, "network.priorities", "net_prio", "net_prio.ifpriomap", 0,
-			"%s %" PRIu32, r->network.priorities[i].name,
+		cgroup_plan_add(plan, "/linux/resources/network/priorities", "net_prio",
+			"net_prio.ifpriomap", 0, "%s %" PRIu32, r->network.priorities[i].name,
 			r->network.priorities[i].priority);
 }
 
@@ -218,11 +234,11 @@ void cgroup_plan_pids(const struct oci_resources *r, struct cgroup_plan *plan)
 	if (!given(r->pids_limit))
 		return;
 	if (r->pids_limit.value < 0)
-		cgroup_plan_add(
-			plan, "pids.limit", "pids", "pids.max", CGROUP_WRITE_OPTIONAL, "max");
+		cgroup_plan_add(plan, "/linux/resources/pids/limit", "pids", "pids.max",
+			CGROUP_WRITE_OPTIONAL, "max");
 	else
-		cgroup_plan_add(
-			plan, "pids.limit", "pids", "pids.max", 0, "%" PRId64, r->pids_limit.value);
+		cgroup_plan_add(plan, "/linux/resources/pids/limit", "pids", "pids.max", 0,
+			"%" PRId64, r->pids_limit.value);
 }
 
 int cgroup_limits_v1(
@@ -234,7 +250,8 @@ int cgroup_limits_v1(
 		return 0;
 	if (resources->unified_count > 0)
 		return bh_fail(err, -ENOTSUP,
-			"unified: \"%s\" is a cgroup v2 file and this host uses cgroup v1: give "
+			"/linux/resources/unified: \"%s\" is a cgroup v2 file and "
+			"this host uses cgroup v1: give "
 			"the "
 			"limit by its own field",
 			resources->unified[0].key);
@@ -261,10 +278,11 @@ int cgroup_memory_check(const struct oci_resources *resources, const char *dir, 
 		return 0;
 	r = cgroup_read_uint(dir, file, &usage);
 	if (r < 0)
-		return bh_fail_errno(err, r, "memory.checkBeforeUpdate: read %s/%s", dir, file);
+		return bh_fail_errno(
+			err, r, "/linux/resources/memory/checkBeforeUpdate: read %s/%s", dir, file);
 	if (usage > (uint64_t)resources->memory.limit.value)
 		return bh_fail(err, -EBUSY,
-			"memory.limit %" PRId64 " is below the %" PRIu64
+			"/linux/resources/memory/limit: %" PRId64 " is below the %" PRIu64
 			" bytes in use, and memory.checkBeforeUpdate is set",
 			resources->memory.limit.value, usage);
 	return 0;

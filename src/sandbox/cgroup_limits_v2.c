@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * linux.resources to cgroup v2 files, Documentation/admin-guide/cgroup-v2.rst. The fields are those
- * of v1; what has another scale is converted as runc does. What v2 has no file for is refused,
- * unless the value asked for is what holds anyway.
+ * linux.resources to cgroup v2 files, Documentation/admin-guide/cgroup-v2.rst.
+ * The fields are those of v1; what has another scale is converted as runc does.
+ * What v2 has no file for is refused, unless the value asked for is what holds
+ * anyway.
  */
 #include "sandbox/cgroup_internal.h"
 
@@ -62,16 +63,20 @@ static int refuse(struct bh_error *err, const char *field, const char *instead)
 static int refuse_memory(const struct oci_resources *r, struct bh_error *err)
 {
 	if (value_or_zero(r->memory.kernel) > 0)
-		return refuse(err, "memory.kernel", "kernel memory counts in memory.limit");
+		return refuse(err, "/linux/resources/memory/kernel",
+			"kernel memory counts in memory.limit");
 	if (value_or_zero(r->memory.kernel_tcp) > 0)
-		return refuse(err, "memory.kernelTCP", "TCP buffers count in memory.limit");
+		return refuse(err, "/linux/resources/memory/kernelTCP",
+			"TCP buffers count in memory.limit");
 	if (r->memory.swappiness.set)
-		return refuse(
-			err, "memory.swappiness", "use memory.swap, or vm.swappiness of the host");
+		return refuse(err, "/linux/resources/memory/swappiness",
+			"use memory.swap, or vm.swappiness of the host");
 	if (r->memory.has_disable_oom_killer && r->memory.disable_oom_killer)
-		return refuse(err, "memory.disableOOMKiller", "use memory.high by way of unified");
+		return refuse(err, "/linux/resources/memory/disableOOMKiller",
+			"use memory.high by way of unified");
 	if (r->memory.has_use_hierarchy && !r->memory.use_hierarchy)
-		return refuse(err, "memory.useHierarchy false", "groups are always hierarchical");
+		return refuse(err, "/linux/resources/memory/useHierarchy false",
+			"groups are always hierarchical");
 	return 0;
 }
 
@@ -86,18 +91,20 @@ static int memory(const struct oci_resources *r, struct cgroup_plan *plan, struc
 	e = cgroup_swap_v2(given_swap, limit, &swap);
 	if (e < 0)
 		return bh_fail(err, -EINVAL,
-			"memory.swap %" PRId64 " is memory plus swap and needs a memory.limit that "
+			"/linux/resources/memory/swap: %" PRId64
+			" is memory plus swap and needs a memory.limit that "
 			"is not larger (%" PRId64 ")",
 			given_swap, limit);
 	/* Without swap in the kernel, none and unlimited are the same. */
 	if (swap != 0 || given_swap > 0)
-		put_bytes(plan, "memory.swap", "memory.swap.max",
+		put_bytes(plan, "/linux/resources/memory/swap", "memory.swap.max",
 			swap <= 0 ? CGROUP_WRITE_OPTIONAL : 0, swap);
 	if (limit != 0)
-		put_bytes(plan, "memory.limit", "memory.max", limit < 0 ? CGROUP_WRITE_OPTIONAL : 0,
-			limit);
+		put_bytes(plan, "/linux/resources/memory/limit", "memory.max",
+			limit < 0 ? CGROUP_WRITE_OPTIONAL : 0, limit);
 	if (reservation != 0)
-		put_bytes(plan, "memory.reservation", "memory.low", 0, reservation);
+		put_bytes(
+			plan, "/linux/resources/memory/reservation", "memory.low", 0, reservation);
 	return 0;
 }
 
@@ -105,7 +112,7 @@ static int refuse_cpu(const struct oci_resources *r, struct bh_error *err)
 {
 	if ((r->cpu.realtime_period.set && r->cpu.realtime_period.value != 0) ||
 		value_or_zero(r->cpu.realtime_runtime) != 0)
-		return refuse(err, "cpu.realtimeRuntime and cpu.realtimePeriod",
+		return refuse(err, "/linux/resources/cpu/realtimeRuntime and realtimePeriod",
 			"there is no real-time budget per group");
 	return 0;
 }
@@ -123,7 +130,7 @@ static void cpu_max(const struct oci_resources *r, struct cgroup_plan *plan)
 	/* Without a period the group keeps its own, 100000 at first. */
 	if (period != 0)
 		(void)snprintf(tail, sizeof(tail), " %" PRIu64, period);
-	cgroup_plan_add(plan, "cpu.quota and cpu.period", "cpu", "cpu.max",
+	cgroup_plan_add(plan, "/linux/resources/cpu/quota and period", "cpu", "cpu.max",
 		CGROUP_WRITE_RETRY | (quota < 0 && period == 0 ? CGROUP_WRITE_OPTIONAL : 0), "%s%s",
 		text, tail);
 }
@@ -133,21 +140,23 @@ static void cpu(const struct oci_resources *r, struct cgroup_plan *plan)
 	uint64_t shares = r->cpu.shares.set ? r->cpu.shares.value : 0;
 
 	if (r->cpu.idle.set)
-		cgroup_plan_add(plan, "cpu.idle", "cpu", "cpu.idle",
+		cgroup_plan_add(plan, "/linux/resources/cpu/idle", "cpu", "cpu.idle",
 			r->cpu.idle.value == 0 ? CGROUP_WRITE_OPTIONAL : 0, "%" PRId64,
 			r->cpu.idle.value);
 	if (shares != 0)
-		cgroup_plan_add(plan, "cpu.shares", "cpu", "cpu.weight", 0, "%" PRIu64,
-			cgroup_shares_to_weight(shares));
+		cgroup_plan_add(plan, "/linux/resources/cpu/shares", "cpu", "cpu.weight", 0,
+			"%" PRIu64, cgroup_shares_to_weight(shares));
 	if (r->cpu.burst.set)
-		cgroup_plan_add(plan, "cpu.burst", "cpu", "cpu.max.burst",
+		cgroup_plan_add(plan, "/linux/resources/cpu/burst", "cpu", "cpu.max.burst",
 			CGROUP_WRITE_RETRY | (r->cpu.burst.value == 0 ? CGROUP_WRITE_OPTIONAL : 0),
 			"%" PRIu64, r->cpu.burst.value);
 	cpu_max(r, plan);
 	if (r->cpu.cpus != NULL && r->cpu.cpus[0] != '\0')
-		cgroup_plan_add(plan, "cpu.cpus", "cpuset", "cpuset.cpus", 0, "%s", r->cpu.cpus);
+		cgroup_plan_add(plan, "/linux/resources/cpu/cpus", "cpuset", "cpuset.cpus", 0, "%s",
+			r->cpu.cpus);
 	if (r->cpu.mems != NULL && r->cpu.mems[0] != '\0')
-		cgroup_plan_add(plan, "cpu.mems", "cpuset", "cpuset.mems", 0, "%s", r->cpu.mems);
+		cgroup_plan_add(plan, "/linux/resources/cpu/mems", "cpuset", "cpuset.mems", 0, "%s",
+			r->cpu.mems);
 }
 
 /* BFQ takes the weight as it is; io.weight (iocost) has another scale. */
@@ -185,25 +194,29 @@ static int io(const struct oci_resources *r, struct cgroup_plan *plan, struct bh
 	const struct oci_blkio_list *devices = &r->blkio.weight_device;
 
 	if (r->blkio.leaf_weight.set && r->blkio.leaf_weight.value != 0)
-		return refuse(err, "blockIO.leafWeight", "a group with children has no processes");
+		return refuse(err, "/linux/resources/blockIO/leafWeight",
+			"a group with children has no processes");
 	if (r->blkio.weight.set && r->blkio.weight.value != 0)
-		io_weight(plan, "blockIO.weight", "", r->blkio.weight.value);
+		io_weight(plan, "/linux/resources/blockIO/weight", "", r->blkio.weight.value);
 	for (size_t i = 0; i < devices->count; i++) {
 		const struct oci_blkio_device *d = &devices->items[i];
 		char device[32];
 
 		if (d->has_leaf_weight && d->leaf_weight != 0)
-			return refuse(err, "blockIO.weightDevice leafWeight",
+			return refuse(err, "/linux/resources/blockIO/weightDevice leafWeight",
 				"a group with children has no processes");
 		(void)snprintf(
 			device, sizeof(device), "%" PRIu32 ":%" PRIu32 " ", d->major, d->minor);
 		if (d->has_weight)
-			io_weight(plan, "blockIO.weightDevice", device, d->value);
+			io_weight(plan, "/linux/resources/blockIO/weightDevice", device, d->value);
 	}
-	io_max(plan, &r->blkio.read_bps, "blockIO.throttleReadBpsDevice", "rbps");
-	io_max(plan, &r->blkio.write_bps, "blockIO.throttleWriteBpsDevice", "wbps");
-	io_max(plan, &r->blkio.read_iops, "blockIO.throttleReadIOPSDevice", "riops");
-	io_max(plan, &r->blkio.write_iops, "blockIO.throttleWriteIOPSDevice", "wiops");
+	io_max(plan, &r->blkio.read_bps, "/linux/resources/blockIO/throttleReadBpsDevice", "rbps");
+	io_max(plan, &r->blkio.write_bps, "/linux/resources/blockIO/throttleWriteBpsDevice",
+		"wbps");
+	io_max(plan, &r->blkio.read_iops, "/linux/resources/blockIO/throttleReadIOPSDevice",
+		"riops");
+	io_max(plan, &r->blkio.write_iops, "/linux/resources/blockIO/throttleWriteIOPSDevice",
+		"wiops");
 	return 0;
 }
 
@@ -211,13 +224,14 @@ static int refuse_network(const struct oci_resources *r, struct bh_error *err)
 {
 	if ((r->network.class_id.set && r->network.class_id.value != 0) ||
 		r->network.priority_count > 0)
-		return refuse(err, "network.classID and network.priorities",
+		return refuse(err, "/linux/resources/network/classID and priorities",
 			"match the group's path in nftables (socket cgroupv2) instead");
 	return 0;
 }
 
-/* Core files of a group that are limits. The others move, kill or freeze processes, or hand
- * controllers on: those are the runtime's, and would reach beyond the container. */
+/* Core files of a group that are limits. The others move, kill or freeze
+ * processes, or hand controllers on: those are the runtime's, and would reach
+ * beyond the container. */
 static bool core_file_is_limit(const char *key)
 {
 	static const char *const files[] = {
@@ -234,15 +248,17 @@ static int check_unified_key(const char *key, struct bh_error *err)
 {
 	size_t word = strcspn(key, ".");
 
-	if (strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") !=
-			strlen(key) ||
+	if (strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567"
+			"89._-") != strlen(key) ||
 		strlen(key) > 128 || word == 0 || key[word] == '\0' || key[word + 1] == '\0')
 		return bh_fail(err, -EINVAL,
-			"unified: \"%s\" is not the name of a cgroup file, CONTROLLER.PARAMETER",
+			"/linux/resources/unified: \"%s\" is not the name of a "
+			"cgroup file, CONTROLLER.PARAMETER",
 			key);
 	if (strncmp(key, "cgroup.", 7) == 0 && !core_file_is_limit(key))
 		return bh_fail(err, -ENOTSUP,
-			"unified: %s is no limit and belongs to the runtime: only "
+			"/linux/resources/unified: %s is no limit and belongs to "
+			"the runtime: only "
 			"cgroup.max.depth, "
 			"cgroup.max.descendants and cgroup.pressure can be set",
 			key);
@@ -267,12 +283,13 @@ static int unified(const struct oci_resources *r, struct cgroup_plan *plan, stru
 			size_t n = strcspn(p, "\n");
 
 			if (n > 0 || r->unified[i].value[0] == '\0')
-				cgroup_plan_add(
-					plan, "unified", controller, key, 0, "%.*s", (int)n, p);
+				cgroup_plan_add(plan, "/linux/resources/unified", controller, key,
+					0, "%.*s", (int)n, p);
 			p += n;
 			p += *p == '\n';
 			if (++lines > UNIFIED_LINES_MAX)
-				return bh_fail(err, -E2BIG, "unified: more than %d lines",
+				return bh_fail(err, -E2BIG,
+					"/linux/resources/unified: more than %d lines",
 					UNIFIED_LINES_MAX);
 		} while (*p != '\0');
 	}

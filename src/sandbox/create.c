@@ -50,6 +50,33 @@ static bool in_initial_userns(void)
 	       outside == 0 && size == UINT32_MAX;
 }
 
+static bool sets_network(const struct oci_config *config)
+{
+	for (size_t i = 0; i < config->sysctl_count; i++)
+		if (strncmp(config->sysctl[i].key, "net", 3) == 0)
+			return true;
+	return false;
+}
+
+/* A path may lead to the caller's own namespace; what is then set in it would be set on the host.
+ */
+static int check_joined_network(const struct creation *c, struct bh_error *err)
+{
+	struct stat own, joined;
+
+	if (c->join[OCI_NS_NETWORK] < 0 || !sets_network(c->config))
+		return 0;
+	if (fstat(c->join[OCI_NS_NETWORK], &joined) < 0 || stat("/proc/self/ns/net", &own) < 0)
+		return bh_fail_errno(err, -errno, "compare network namespaces");
+	if (own.st_ino == joined.st_ino && own.st_dev == joined.st_dev)
+		return bh_fail(err, -EINVAL,
+			"/linux/sysctl: %s is the host's network namespace; a net sysctl would "
+			"change "
+			"the host",
+			c->config->namespaces[OCI_NS_NETWORK].path);
+	return 0;
+}
+
 static int open_joined(struct creation *c, struct bh_error *err)
 {
 	for (unsigned int i = 0; i < OCI_NS_COUNT; i++) {
@@ -63,7 +90,7 @@ static int open_joined(struct creation *c, struct bh_error *err)
 			return bh_fail_errno(err, -errno, "/linux/namespaces: open %s namespace %s",
 				plan_namespace_name(i), ns->path);
 	}
-	return 0;
+	return check_joined_network(c, err);
 }
 
 static int make_plan(struct creation *c, struct bh_error *err)

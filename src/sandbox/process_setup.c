@@ -93,7 +93,7 @@ static int attach_filter(struct process_setup *p, struct bh_error *err)
 	bool notifies = p->filter != NULL && seccomp_policy_notifies(p->filter);
 	int listener = -EBADF, r;
 
-	if (p->filter == NULL)
+	if (p->filter == NULL || p->filter_attached)
 		return 0;
 	r = seccomp_attach(p->filter, p->filter_flags, notifies ? &listener : NULL);
 	if (r < 0)
@@ -104,6 +104,7 @@ static int attach_filter(struct process_setup *p, struct bh_error *err)
 		if (r < 0)
 			return bh_fail_errno(err, r, "pass the seccomp listener on");
 	}
+	p->filter_attached = true;
 	return 0;
 }
 
@@ -257,7 +258,11 @@ int process_prepare(struct process_setup *p, struct bh_error *err)
 		return r;
 	if (process->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return bh_fail_errno(err, -errno, "set no_new_privs");
-	return find_program(p, err);
+	r = find_program(p, err);
+	/* The listener goes to the creator, who is gone when a container is started later. */
+	if (r == 0 && p->filter != NULL && seccomp_policy_notifies(p->filter))
+		r = attach_filter(p, err);
+	return r;
 }
 
 static void reset_signals(void)

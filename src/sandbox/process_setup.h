@@ -8,8 +8,9 @@
  * capabilities, umask and working directory, no_new_privs, system call filter, execve(2).
  *
  * Order. Without no_new_privs the filter needs CAP_SYS_ADMIN and is attached before capabilities
- * are dropped; with it the filter comes last, right before execve(2). Everything that can fail for
- * a reason in the configuration happens in process_prepare(), before the container counts as
+ * are dropped; with it the filter comes last, right before execve(2), except that one with a
+ * listener is attached while the creator is there to take it. Everything that can fail for a
+ * reason in the configuration happens in process_prepare(), before the container counts as
  * created.
  */
 
@@ -32,7 +33,8 @@ struct process_setup {
 	bool no_setgroups;   /* setgroups(2) is denied in this user namespace */
 	int channel;         /* to the creator, for the seccomp listener */
 	const char *program; /* found by process_prepare() */
-	const char **env;    /* from process_home() */
+	bool filter_attached;
+	const char **env; /* from process_home() */
 };
 
 /* Environment of the process, with HOME added from the container's /etc/passwd if it lacks it. */

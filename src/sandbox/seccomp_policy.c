@@ -54,9 +54,6 @@ static int check_listener(const struct oci_seccomp *policy, struct bh_error *err
 			 SECCOMP_RET_USER_NOTIF;
 	if (notify && policy->listener_path == NULL)
 		return bh_fail(err, -EINVAL, "seccomp: SCMP_ACT_NOTIFY needs listenerPath");
-	if (!notify && policy->listener_path != NULL)
-		return bh_fail(err, -EINVAL,
-			"seccomp: listenerPath is set, but no system call has SCMP_ACT_NOTIFY");
 	return 0;
 }
 

@@ -220,7 +220,7 @@ TEST(v2_values)
 
 TEST(v2_refusals)
 {
-	CHECK(V2(.memory.kernel = {true, 1}) == NULL && strstr(err.text, "memory.kernel") != NULL);
+	CHECK(V2(.memory.kernel = {true, 1}) == NULL && strstr(err.text, "memory/kernel") != NULL);
 	CHECK(V2(.memory.swappiness = {true, 1}) == NULL);
 	CHECK(V2(.memory.has_disable_oom_killer = true, .memory.disable_oom_killer = true) == NULL);
 	CHECK_STR(V2(.memory.has_disable_oom_killer = true), "");
