@@ -297,14 +297,13 @@ static int collect_entries(struct compiler *c, uint32_t token)
 static void add_span(
 	struct compiler *c, uint32_t start, uint32_t action, size_t first, size_t count)
 {
-	struct span *last = c->span_count > 0 ? &c->spans[c->span_count - 1] : NULL;
+	size_t n = c->span_count;
 
-	if (last != NULL && last->start == start)
-		c->span_count--; /* empty */
-	last = c->span_count > 0 ? &c->spans[c->span_count - 1] : NULL;
-	if (last != NULL && last->count == 0 && count == 0 && last->action == action)
-		return;
-	c->spans[c->span_count++] = (struct span){start, action, first, count};
+	if (n > 0 && c->spans[n - 1].start == start)
+		n--; /* empty */
+	if (n == 0 || count > 0 || c->spans[n - 1].count > 0 || c->spans[n - 1].action != action)
+		c->spans[n++] = (struct span){start, action, first, count};
+	c->span_count = n;
 }
 
 static bool has_architecture(const struct compiler *c, enum seccomp_column column)
