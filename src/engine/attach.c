@@ -137,7 +137,7 @@ static void passed(struct shim_client *client, int code, const char *text,
 static int pass(struct container_entry *c, int fd, const struct shim_attach *attach,
 	engine_done_fn done, void *userdata, struct bh_error *err)
 {
-	struct shim_request request = {.op = SHIM_OP_ATTACH, .attach = *attach};
+	struct shim_request request = {.op = SHIM_OP_ATTACH, .has_stream = true, .attach = *attach};
 	struct passing *p = calloc(1, sizeof(*p));
 	int r;
 
