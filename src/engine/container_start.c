@@ -133,10 +133,11 @@ static void created(pid_t shim_pid, const struct shim_ready *ready, void *data)
 	c->shim_pid = shim_pid;
 	if (ready->code < 0) {
 		(void)bh_fail(&err, ready->code, "%s", ready->text != NULL ? ready->text : "");
-		/* Only the program itself may be "not found"; what happens before is another
-		 * matter. */
+		/* Only what is said of the program itself may be "not found". */
 		container_start_failed(c,
-			ready->code == -ENOENT || ready->code == -EACCES ? -EIO : ready->code,
+			strncmp(err.text, "exec: ", 6) == 0                ? ready->code
+			: ready->code == -ENOENT || ready->code == -EACCES ? -EIO
+									   : ready->code,
 			&err);
 		return;
 	}
