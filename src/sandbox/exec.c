@@ -6,8 +6,7 @@
  * the stages are those of process 1 (process_setup.c).
  *
  * Never weaker than process 1: the same filter, labels unless others are named, no_new_privs if the
- * container has it. Capabilities are those of the request; the callers take process 1's where
- * nothing else was asked for by name (exec --cap, --process).
+ * container has it, and no capability outside of the container's bounding set.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -78,6 +77,25 @@ static int find_namespaces(struct execution *e, struct bh_error *err)
 	return 0;
 }
 
+static int check_capabilities(struct execution *e, struct bh_error *err)
+{
+	uint64_t bounding = e->request->config->process.capabilities[OCI_CAP_BOUNDING];
+
+	for (unsigned int set = 0; set < OCI_CAP_SETS; set++) {
+		uint64_t more = e->process.capabilities[set] & ~bounding;
+
+		if (more == 0)
+			continue;
+		return bh_fail(err, -EPERM,
+			"/process/capabilities: %s is not in the container's bounding set; a "
+			"process "
+			"added later is never stronger than process 1. Give the capability to the "
+			"container when it is created",
+			oci_capability_name((unsigned int)__builtin_ctzll(more)));
+	}
+	return 0;
+}
+
 static int prepare(struct execution *e, struct bh_error *err)
 {
 	const struct oci_config *config = e->request->config;
@@ -91,7 +109,9 @@ static int prepare(struct execution *e, struct bh_error *err)
 		e->process.apparmor_profile = config->process.apparmor_profile;
 	if (e->process.selinux_label == NULL)
 		e->process.selinux_label = config->process.selinux_label;
-	r = lsm_check(&e->process, NULL, err);
+	r = check_capabilities(e, err);
+	if (r == 0)
+		r = lsm_check(&e->process, NULL, err);
 	if (r == 0 && config->seccomp.present) {
 		r = seccomp_policy_compile(&config->seccomp, &e->arena, &e->filter, NULL, err);
 		e->has_filter = r == 0;
