@@ -10,8 +10,14 @@ int seccomp_attach(const struct sock_fprog *prog, unsigned int flags, int *ret_l
 {
 	long r;
 
-	if (ret_listener != NULL)
+	/* The kernel refuses a flag about notifications where there are none, and a listener
+	 * together with TSYNC unless a thread that cannot follow is told by errno. */
+	if (ret_listener == NULL)
+		flags &= ~(unsigned int)SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+	else
 		flags |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
+	if (ret_listener != NULL && (flags & SECCOMP_FILTER_FLAG_TSYNC) != 0)
+		flags |= SECCOMP_FILTER_FLAG_TSYNC_ESRCH;
 	r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, prog);
 	if (r < 0)
 		return -errno;

@@ -180,3 +180,30 @@ TEST(listener)
 	CHECK(syscall(SYS_getppid) == -1 && errno == ENOSYS);
 	arena_release(&f.arena);
 }
+
+/* Each flag of config.json is accepted, with a listener and without. */
+TEST(flags)
+{
+	static const unsigned int flags[] = {SECCOMP_FILTER_FLAG_TSYNC, SECCOMP_FILTER_FLAG_LOG,
+		SECCOMP_FILTER_FLAG_SPEC_ALLOW, SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV};
+	static const char *const names[] = {"getppid"};
+	const struct seccomp_rule rule = {names, 1, SECCOMP_RET_USER_NOTIF, NULL, 0};
+	struct seccomp_profile profile = {SECCOMP_RET_ALLOW, native, 1, &rule, 1};
+	struct fixture f;
+	int listener = -EBADF;
+
+	CHECK_INT(compile(&f, &profile), 0);
+	CHECK_INT(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		CHECK_INT(seccomp_attach(&f.prog, flags[i], NULL), 0);
+		if (i + 1 < ARRAY_SIZE(flags))
+			continue;
+		CHECK_INT(seccomp_attach(&f.prog,
+				  flags[i] | SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_LOG,
+				  &listener),
+			0);
+		listener = fd_close(listener);
+	}
+	CHECK_INT(seccomp_attach(&f.prog, 1u << 31, NULL), -EINVAL);
+	arena_release(&f.arena);
+}
