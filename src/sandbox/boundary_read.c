@@ -225,6 +225,9 @@ static int read_status(int proc, struct arena *a, struct boundary_facts *facts)
 	while ((line = boundary_token(&text, '\n')) != NULL) {
 		char *key = boundary_token(&line, ':');
 
+		/* a zombie has no namespaces or mounts to tell of */
+		if (key != NULL && strcmp(key, "State") == 0 && strpbrk(line, "ZX") == line + 1)
+			return -ESRCH;
 		if (key != NULL)
 			read_status_line(key, line, facts);
 	}

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <seccomp.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/mman.h>
@@ -49,16 +50,62 @@ static int add_rule(scmp_filter_ctx ctx, const struct seccomp_rule *rule, int nu
 		ctx, rule->action, number, (unsigned int)rule->condition_count, args);
 }
 
+/* "SCMP_ARCH_X86_64" to libseccomp's token */
+static uint32_t token_of(const char *architecture)
+{
+	char name[32] = "";
+	const char *from = architecture + strlen("SCMP_ARCH_");
+
+	for (size_t k = 0; from[k] != '\0' && k < sizeof(name) - 1; k++)
+		name[k] = (char)(from[k] | (from[k] >= 'A' && from[k] <= 'Z' ? 0x20 : 0));
+	return seccomp_arch_resolve_name(name);
+}
+
+static int compare_number(const char *architecture, uint32_t token, int number, int *count)
+{
+	char *name = seccomp_syscall_resolve_num_arch(token, number);
+	int ours, bad;
+
+	if (name == NULL)
+		return 0;
+	ours = seccomp_syscall_number(architecture, name);
+	bad = ours != number;
+	if (bad)
+		fprintf(stderr, "# %s on %s: %d, libseccomp %d\n", name, architecture, ours,
+			number);
+	free(name);
+	++*count;
+	return bad;
+}
+
+int oracle_compare_table(const char *architecture, int *ret_count)
+{
+	static const struct {
+		const char *architecture;
+		int start;
+	} starts[] = {{"SCMP_ARCH_X32", 0x40000000}, {"SCMP_ARCH_MIPS", 4000},
+		{"SCMP_ARCH_MIPSEL", 4000}, {"SCMP_ARCH_MIPS64", 5000},
+		{"SCMP_ARCH_MIPSEL64", 5000}, {"SCMP_ARCH_MIPS64N32", 6000},
+		{"SCMP_ARCH_MIPSEL64N32", 6000}};
+	uint32_t token = token_of(architecture);
+	int start = 0, bad = 0, count = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(starts); i++)
+		if (strcmp(architecture, starts[i].architecture) == 0)
+			start = starts[i].start;
+	for (int n = start; n < start + 1000; n++)
+		bad += compare_number(architecture, token, n, &count);
+	for (int n = 0xf0000; strcmp(architecture, "SCMP_ARCH_ARM") == 0 && n < 0xf0010; n++)
+		bad += compare_number(architecture, token, n, &count);
+	*ret_count = count;
+	return bad;
+}
+
 static int add_all(scmp_filter_ctx ctx, const struct seccomp_profile *profile)
 {
 	for (size_t i = 0; i < profile->architecture_count; i++) {
-		char name[32] = "";
-		const char *from = profile->architectures[i] + strlen("SCMP_ARCH_");
-		int r;
+		int r = seccomp_arch_add(ctx, token_of(profile->architectures[i]));
 
-		for (size_t k = 0; from[k] != '\0' && k < sizeof(name) - 1; k++)
-			name[k] = (char)(from[k] | (from[k] >= 'A' && from[k] <= 'Z' ? 0x20 : 0));
-		r = seccomp_arch_add(ctx, seccomp_arch_resolve_name(name));
 		if (r < 0 && r != -EEXIST)
 			return r;
 	}

@@ -9,4 +9,8 @@
 int oracle_compile(
 	const struct seccomp_profile *profile, unsigned int optimize, struct sock_fprog *ret);
 
+/* Check that our tables agree with libseccomp's over all numbers of an architecture; returns how
+ * many names do not, after printing them. ret_count: how many names libseccomp knows there. */
+int oracle_compare_table(const char *architecture, int *ret_count);
+
 #endif

@@ -315,6 +315,18 @@ TEST(docker_profile_every_edge)
 	free(p.theirs.filter);
 }
 
+TEST(tables)
+{
+	const char *name;
+
+	for (size_t i = 0; (name = seccomp_architecture_name(i)) != NULL; i++) {
+		int count = 0;
+
+		CHECK_INT(oracle_compare_table(name, &count), 0);
+		CHECK(count > 250);
+	}
+}
+
 /* ---- random profiles ---- */
 
 static const char *const pool[] = {"read", "write", "openat", "socket", "accept", "accept4",

@@ -334,11 +334,14 @@ TEST(no_such_process)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
 	struct boundary_facts f;
+	siginfo_t info;
 	pid_t pid = fork();
 
 	CHECK_INT(arena_init(&a, ARENA), 0);
 	if (pid == 0)
 		_exit(0);
+	CHECK_INT(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	CHECK_INT(boundary_read(pid, NULL, &a, &f, NULL), -ESRCH); /* a zombie */
 	CHECK_INT(waitpid(pid, NULL, 0), pid);
 	CHECK_INT(boundary_read(pid, NULL, &a, &f, NULL), -ESRCH);
 	CHECK_INT(boundary_read(0, NULL, &a, &f, NULL), -ESRCH);
