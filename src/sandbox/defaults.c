@@ -295,7 +295,10 @@ int sandbox_defaults(const struct sandbox_defaults *d, struct arena *a, struct o
 
 	if (e < 0)
 		return e;
-	make_resources(d, &c.resources);
+	/* Without privilege a limit is set only on request: no group may be writable, and what
+	 * cannot be had is refused. */
+	if (!d->rootless || d->pids_limit != 0)
+		make_resources(d, &c.resources);
 	e = make_process(d, capabilities, a, &c.process);
 	if (e == 0)
 		e = make_mounts(d, a, &c);
