@@ -135,17 +135,21 @@ static bool is_vital(const char *path)
 	       strncmp(path, "/usr/", 5) == 0;
 }
 
-static const char *const engine_sockets[] = {"docker.sock", "containerd.sock", "podman.sock",
-	"crio.sock", "bulkhead", "buildkitd.sock", "system_bus_socket", "/systemd/private"};
+/* By last component: sockets whose clients may do anything on the host. */
+static const char *const engine_sockets[] = {"bulkhead.sock", "docker.sock", "containerd.sock",
+	"podman.sock", "crio.sock", "buildkitd.sock", "system_bus_socket"};
 
 static bool is_engine_socket(const struct boundary_mount *m)
 {
 	const char *path = m->host_path != NULL ? m->host_path : m->path;
+	const char *slash = strrchr(path, '/');
+	const char *name = slash != NULL ? slash + 1 : path;
 
 	for (size_t i = 0; i < ARRAY_SIZE(engine_sockets); i++)
-		if (strstr(path, engine_sockets[i]) != NULL)
+		if (strcmp(name, engine_sockets[i]) == 0)
 			return true;
-	return false;
+	return strncmp(path, "/run/bulkhead/", 14) == 0 ||
+	       strcmp(path, "/run/systemd/private") == 0;
 }
 
 /* The user of the container is the owner of what the host's root owns. */
