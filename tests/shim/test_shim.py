@@ -322,6 +322,32 @@ def killed_shim_leaves_its_notes(box):
 
 
 @test
+def killed_shim_takes_a_container_that_has_not_started_with_it(box):
+    box.created('exec sleep 1000')
+    os.kill(box.shim, signal.SIGKILL)
+    os.waitpid(box.shim, 0)
+    box.shim = 0
+    pid = box.state_record()['pid']
+    box.wait_for(lambda: not os.path.exists(f'/proc/{pid}'), 'process 1 is gone')
+    for group in box.groups():
+        os.rmdir(group)
+
+
+@test
+def second_shim_is_refused(box):
+    engine = box.started('exec sleep 1000')
+    first = box.shim
+    ready = box.spawn()
+    need(ready['code'] == -17, ready)
+    need(box.wait_shim() == 1, 'exit status')
+    box.shim = first
+    need(box.state_record()['shim_pid'] == first, 'state.json')
+    engine.ask('signal', signal=9)
+    box.engine().close()
+    box.finish(engine, 137)
+
+
+@test
 def exec_with_streams(box):
     engine = box.started('exec sleep 1000')
     process = dict(box.process, args=['/bin/sh', '-c', 'cat; echo bad >&2; exit 12'])
@@ -456,6 +482,7 @@ def mapped_user_opens_its_streams(box):
     engine = box.started('echo out > /dev/stdout && echo err > /proc/self/fd/2; id -u; exec sleep 1000')
     client = engine.exec('e', dict(box.process, args=['/bin/sh', '-c', 'echo x > /dev/stderr']))
     need(frames(read_all(client))[2] == b'x\n', 'exec')
+    box.wait_for(lambda: '1000' in box.log_text(), 'output')
     engine.ask('signal', signal=9)
     box.finish(engine, 137)
     need(box.log_text() == 'out\n1000\n' and box.log_text('stderr') == 'err\n', box.log_lines())

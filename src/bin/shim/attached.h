@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "engine/shim_protocol.h"
 #include "bin/shim/streams.h"
+#include "engine/shim_protocol.h"
 
 /* Appends the client to s->clients. Takes over fd on success. */
 int attached_new(struct streams *s, int fd, const struct shim_attach *attach, struct bh_error *err);

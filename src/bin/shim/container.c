@@ -475,6 +475,8 @@ void container_abandon(struct shim *s)
 	if (s->sandbox.cgroup != NULL)
 		(void)cgroup_destroy(s->sandbox.cgroup, NULL);
 	sandbox_release(&s->sandbox);
+	if (s->listen_fd < 0)
+		return; /* the files are another shim's */
 	(void)unlinkat(s->dirfd, SHIM_STATE_FILE, 0);
 	(void)unlinkat(s->dirfd, SHIM_PID_FILE, 0);
 }

@@ -57,6 +57,7 @@ static void trim_due(struct loop_source *source, void *data)
 
 	s->trim_armed = false;
 	trim(s);
+	server_rested(s);
 }
 
 static void on_active(void *data)
@@ -156,8 +157,8 @@ static int set_up(struct shim *s, const struct shim_options *options, struct bh_
 	if (r == 0)
 		r = open_shared(s, options->stall_ms, err);
 	if (r == 0)
-		r = open_log(s, options, err);
-	return r < 0 ? r : server_open(s, err);
+		r = server_open(s, err);
+	return r < 0 ? r : open_log(s, options, err);
 }
 
 static int prepare(struct shim *s, int root_fd, struct bh_error *err)
@@ -174,10 +175,10 @@ static int prepare(struct shim *s, int root_fd, struct bh_error *err)
 	if (options.root_fd && root_fd < 0)
 		return bh_fail(
 			err, -EBADF, "descriptor %d holds no root file system", SHIM_ROOT_FD);
-	/* That of an earlier run in this directory must not be taken for this one's. */
-	if (unlinkat(s->dirfd, SHIM_EXIT_FILE, 0) < 0 && errno != ENOENT)
-		return bh_fail_errno(err, -errno, "remove old %s", SHIM_EXIT_FILE);
 	r = set_up(s, &options, err);
+	/* That of an earlier run in this directory must not be taken for this one's. */
+	if (r == 0 && unlinkat(s->dirfd, SHIM_EXIT_FILE, 0) < 0 && errno != ENOENT)
+		r = bh_fail_errno(err, -errno, "remove old %s", SHIM_EXIT_FILE);
 	return r < 0 ? r : container_create(s, &options, options.root_fd ? root_fd : -EBADF, err);
 }
 

@@ -359,6 +359,11 @@ static void accept_engine(struct loop_source *source, int fd, uint32_t events, v
 	_cleanup_close_ int new_fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct shim *s = data;
 
+	if (new_fd < 0 && errno != EAGAIN && errno != ECONNABORTED) {
+		/* No descriptors are left, say: rest, until server_rested(). */
+		(void)loop_io_set(source, 0);
+		s->shared.active(s);
+	}
 	if (new_fd < 0 || !peer_allowed(new_fd))
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(s->connections); i++) {
@@ -381,10 +386,29 @@ void server_init(struct shim *s)
 		s->connections[i] = (struct connection){.shim = s, .fd = -EBADF};
 }
 
+void server_rested(struct shim *s)
+{
+	if (s->listen_io != NULL)
+		(void)loop_io_set(s->listen_io, EPOLLIN);
+}
+
+/* The engine must not start a second shim on a container. */
+static int check_alone(struct shim *s, struct bh_error *err)
+{
+	int fd = -EBADF;
+
+	if (socket_connect_at(s->dirfd, SHIM_SOCKET, SOCK_SEQPACKET | SOCK_NONBLOCK, &fd, NULL) < 0)
+		return 0;
+	(void)close(fd);
+	return bh_fail(err, -EEXIST, "a shim serves this directory already");
+}
+
 int server_open(struct shim *s, struct bh_error *err)
 {
-	int r;
+	int r = check_alone(s, err);
 
+	if (r < 0)
+		return r;
 	r = socket_listen_at(s->dirfd, SHIM_SOCKET, SOCK_SEQPACKET | SOCK_NONBLOCK, 0600, BACKLOG,
 		&s->listen_fd, err);
 	if (r < 0)

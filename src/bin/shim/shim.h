@@ -22,10 +22,10 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/loop.h"
-#include "engine/shim_protocol.h"
-#include "sandbox/sandbox.h"
 #include "bin/shim/log_file.h"
 #include "bin/shim/streams.h"
+#include "engine/shim_protocol.h"
+#include "sandbox/sandbox.h"
 
 #define SHIM_CONNECTIONS_MAX 8
 #define SHIM_EXECS_MAX       256
@@ -147,6 +147,8 @@ void exec_free_all(struct shim *s);
 
 void server_init(struct shim *s);
 int server_open(struct shim *s, struct bh_error *err);
+/* Accept connections again after a failure. */
+void server_rested(struct shim *s);
 void server_close(struct shim *s);
 bool server_has_engine(const struct shim *s);
 /* Tell every engine. */

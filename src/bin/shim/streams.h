@@ -27,8 +27,8 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/loop.h"
-#include "engine/shim_protocol.h"
 #include "bin/shim/log_file.h"
+#include "engine/shim_protocol.h"
 
 #define STREAMS_QUEUE_MAX    (1u << 20)
 #define STREAMS_INPUT_MAX    (64u << 10)
