@@ -245,7 +245,8 @@ int engine_image_remove(
 /* ---- events ---- */
 
 struct engine_subscription;
-/* Events kept in the ring (oldest first) with since_ns <= time, then, if live, each new one. */
+/* Events kept in the ring (oldest first) with since_ns <= time, then, if live, each new one; if
+ * not, NULL once behind the kept ones. All from the loop; the callback may unsubscribe. */
 int engine_events_subscribe(struct engine *e, int64_t since_ns, bool live,
 	void (*event)(void *userdata, const struct event *event), void *userdata,
 	struct engine_subscription **ret, struct bh_error *err);

@@ -19,7 +19,7 @@ struct kept_event {
 struct engine_subscription {
 	struct engine_subscription *next;
 	struct engine *engine;
-	struct loop_source *backlog; /* delivers the kept events, then goes */
+	struct loop_source *call; /* delivers new events */
 	int64_t since_ns;
 	size_t position; /* next event to deliver */
 	bool live;
@@ -78,24 +78,32 @@ static struct kept_event *keep(const struct event *event)
 	return k;
 }
 
-static void deliver(struct loop_source *source, void *data)
+/* The next event that the subscriber wants, or NULL. */
+static const struct event *next_event(struct engine_subscription *s)
 {
-	struct engine_subscription *s = data;
-	struct engine *e = s->engine;
+	const struct engine *e = s->engine;
 
 	if (e->event_next > EVENTS_KEPT && s->position < e->event_next - EVENTS_KEPT)
 		s->position = e->event_next - EVENTS_KEPT;
 	while (s->position < e->event_next) {
 		const struct kept_event *k = e->events[s->position++ % EVENTS_KEPT];
 
-		if (k == NULL || k->event.time_ns < s->since_ns)
-			continue;
-		/* The callback may end the subscription. */
-		if (s->position < e->event_next)
-			loop_call_again(source);
-		s->fn(s->userdata, &k->event);
-		return;
+		if (k != NULL && k->event.time_ns >= s->since_ns)
+			return &k->event;
 	}
+	return NULL;
+}
+
+/* One a round: the callback may end the subscription. */
+static void deliver(struct loop_source *source, void *data)
+{
+	struct engine_subscription *s = data;
+	const struct event *event = next_event(s);
+
+	if (event != NULL)
+		loop_call_again(source);
+	if (event != NULL || !s->live)
+		s->fn(s->userdata, event);
 }
 
 static void emit(void *userdata, const struct event *event)
@@ -109,7 +117,7 @@ static void emit(void *userdata, const struct event *event)
 	e->events[e->event_next++ % EVENTS_KEPT] = k;
 	for (struct engine_subscription *s = e->subscriptions; s != NULL; s = s->next)
 		if (s->live)
-			loop_call_again(s->backlog);
+			loop_call_again(s->call);
 }
 
 void events_init(struct engine *e)
@@ -134,17 +142,14 @@ int engine_events_subscribe(struct engine *e, int64_t since_ns, bool live,
 
 	if (s == NULL)
 		return bh_fail_errno(err, -ENOMEM, "subscribe to events");
-	*s = (struct engine_subscription){.next = e->subscriptions,
-		.engine = e,
-		.since_ns = since_ns,
-		.live = live,
-		.fn = event,
-		.userdata = userdata};
-	r = loop_add_call(e->loop, deliver, s, &s->backlog, err);
+	*s = (struct engine_subscription){
+		.engine = e, .since_ns = since_ns, .live = live, .fn = event, .userdata = userdata};
+	r = loop_add_call(e->loop, deliver, s, &s->call, err);
 	if (r < 0) {
 		free(s);
 		return r;
 	}
+	s->next = e->subscriptions;
 	e->subscriptions = s;
 	*ret = s;
 	return 0;
@@ -159,7 +164,7 @@ void engine_events_unsubscribe(struct engine_subscription *s)
 	for (at = &s->engine->subscriptions; *at != s; at = &(*at)->next)
 		;
 	*at = s->next;
-	loop_remove(s->backlog);
+	loop_remove(s->call);
 	free(s);
 }
 
