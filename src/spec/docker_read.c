@@ -36,7 +36,7 @@ int docker_refuse(struct docker_reader *r, int code, const char *fmt, ...)
 	return bh_fail(r->err, code, "%s", text);
 }
 
-bool docker_is_default(const struct json *node)
+bool docker_is_empty(const struct json *node)
 {
 	switch (node->type) {
 	case JSON_NULL:
@@ -48,14 +48,20 @@ bool docker_is_default(const struct json *node)
 	case JSON_STRING:
 		return node->string.len == 0;
 	case JSON_ARRAY:
-		return node->children.count == 0;
 	case JSON_OBJECT:
-		json_each (child, node)
-			if (!docker_is_default(child))
-				return false;
-		return true;
+		return node->children.count == 0;
 	}
 	return false;
+}
+
+bool docker_is_default(const struct json *node)
+{
+	if (node->type != JSON_OBJECT)
+		return docker_is_empty(node);
+	json_each (child, node)
+		if (!docker_is_default(child))
+			return false;
+	return true;
 }
 
 /* Levenshtein distance, bounded words. */
@@ -139,7 +145,7 @@ int docker_read_object(struct docker_reader *r, const struct json *node,
 			continue;
 		if (key != NULL && key->read != NULL)
 			code = key->read(r, child, (char *)target + key->offset);
-		else if (docker_is_default(child))
+		else if (docker_is_empty(child))
 			continue;
 		else if (key != NULL)
 			code = docker_refuse(r, -ENOTSUP, "%s: %s", key->name, key->refusal);

@@ -41,6 +41,9 @@ int docker_bad(struct docker_reader *r, const struct json *node, const char *fmt
 int docker_refuse(struct docker_reader *r, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* null, false, 0, "", [], {}. */
+bool docker_is_empty(const struct json *node);
+/* The same, or an object of such. */
 bool docker_is_default(const struct json *node);
 
 /* Read all members of node by the table. Keys that are in no row: refused with the nearest name if

@@ -107,8 +107,6 @@ def test_streams_stay_apart(engine):
 
 def test_exit_codes(engine):
     require(engine.docker('run', '--rm', 'busybox', 'false').returncode == 1, 'false')
-    require(engine.docker('run', '--rm', 'busybox', 'sh', '-c', 'kill -9 $$').returncode == 137,
-            'killed')
     fails(engine.docker('run', '--rm', 'busybox', '/no/such'), 127, 'no such file')
     fails(engine.docker('run', '--rm', 'busybox', 'nosuch'), 127, 'not found')
     fails(engine.docker('run', '--rm', 'busybox', '/etc'), 126, '')
@@ -252,7 +250,8 @@ def test_restart_and_rename(engine):
 
 
 def test_attach(engine):
-    ok(engine.docker('run', '-d', '-i', '--name', 'at', 'busybox', 'cat'))
+    ok(engine.docker('create', '-i', '--name', 'at', 'busybox', 'cat'))
+    ok(engine.docker('start', 'at'))
     try:
         done = subprocess.run([engine.docker_path, 'attach', 'at'], check=False, input=b'hi\n',
                               env=engine.environment(), timeout=30, stdout=subprocess.PIPE,

@@ -187,11 +187,13 @@ TEST(written_form_decodes)
 
 	buf_init(&out, 1 << 20);
 	buf_init(&again, 1 << 20);
-	CHECK_INT(decode(docker_run), 0);
+	CHECK_INT(decode_host("\"Tmpfs\":{\"/tmp\":\"\"},\"Sysctls\":{\"a\":\"\"}"), 0);
 	buf_puts(&out, "{\"Image\":\"i\",\"HostConfig\":");
 	docker_host_config_write(&body.host, &w);
 	buf_puts(&out, "}");
 	CHECK_INT(decode(buf_str(&out)), 0);
+	CHECK_INT(body.host.mount_count, 1);
+	CHECK_INT(body.host.sysctls.count, 1);
 	buf_puts(&again, "{\"Image\":\"i\",\"HostConfig\":");
 	docker_host_config_write(&body.host, &v);
 	buf_puts(&again, "}");

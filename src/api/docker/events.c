@@ -96,9 +96,13 @@ static void put_event(const struct event *e, struct buf *out)
 static void on_event(void *userdata, const struct event *e)
 {
 	struct event_stream *s = userdata;
-	struct guard_object object = {NULL, e->tenant};
+	struct guard_object object = {NULL, e != NULL ? e->tenant : NULL};
 	_cleanup_buf_ struct buf out = {0};
 
+	if (e == NULL) {
+		http_stream_end(s->r->x);
+		return;
+	}
 	if (!selected(s, e) || guard_decide(s->r->x->caller, GUARD_SYSTEM_READ, &object, NULL) < 0)
 		return;
 	buf_init(&out, 1u << 20);
@@ -152,7 +156,7 @@ static void subscribe(struct event_stream *s, int64_t since)
 	if (code < 0)
 		log_write(api_options_of(r)->log, LOG_LEVEL_WARN, "events: %s",
 			bh_error_text(&err, code));
-	if (code < 0 || !live)
+	if (code < 0)
 		http_stream_end(r->x);
 }
 
