@@ -109,7 +109,8 @@ static int cut_exceptions(
 			continue;
 		if (!covers(rule->major, e->major) || !covers(rule->minor, e->minor))
 			return bh_fail(err, -ENOTSUP,
-				"devices: %s \"%s\" after \"%s\" cannot be enforced on cgroup v1, "
+				"/linux/resources/devices: %s \"%s\" after \"%s\" cannot be "
+				"enforced on cgroup v1, "
 				"which knows no hole in a wildcard: list the single devices",
 				rule->allow ? "allow" : "deny", describe(rule, a), describe(e, b));
 		e->access &= ~rule->access;

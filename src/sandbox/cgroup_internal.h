@@ -262,7 +262,7 @@ int cgroup_systemd_stop(struct cgroup *cg, struct bh_error *err);
  * the missing half to what the group has now. */
 void cgroup_v2_complete(const struct cgroup_group *group, struct oci_resources *res);
 /* cgroup_v2_enable.c: make every controller that plan needs available in group, by enabling it in
- * all groups above; and, where it is free, memory and pids. */
+ * all groups above; and, where that is allowed, memory, pids, cpu and io. */
 int cgroup_v2_enable(
 	const struct cgroup_group *group, const struct cgroup_plan *plan, struct bh_error *err);
 /* Below a threaded group a new one must be threaded too before a process can join it. */

@@ -276,7 +276,7 @@ int cgroup_path_check(const char *path, struct bh_error *err)
 	size_t depth = 0;
 
 	if (strlen(path) > CGROUP_PATH_MAX / 4)
-		return bh_fail(err, -ENAMETOOLONG, "cgroupsPath is longer than %d bytes",
+		return bh_fail(err, -ENAMETOOLONG, "cgroup path is longer than %d bytes",
 			CGROUP_PATH_MAX / 4);
 	for (const char *p = path; *p != '\0';) {
 		size_t n;
@@ -284,20 +284,20 @@ int cgroup_path_check(const char *path, struct bh_error *err)
 		p += strspn(p, "/");
 		n = strcspn(p, "/");
 		if ((n == 2 && memcmp(p, "..", 2) == 0) || (n == 1 && *p == '.'))
-			return bh_fail(err, -EINVAL, "cgroupsPath \"%s\" has a component \"%.*s\"",
+			return bh_fail(err, -EINVAL, "cgroup path \"%s\" has a component \"%.*s\"",
 				path, (int)n, p);
 		depth += n > 0;
 		for (size_t i = 0; i < n; i++) {
 			if ((unsigned char)p[i] < ' ' || p[i] == 0x7f)
 				return bh_fail(err, -EINVAL,
-					"cgroupsPath has a control character at byte %zu",
+					"cgroup path has a control character at byte %zu",
 					(size_t)(p + i - path));
 		}
 		p += n;
 	}
 	if (depth == 0 || depth > CGROUP_DEPTH_MAX)
 		return bh_fail(err, -EINVAL,
-			"cgroupsPath \"%s\" must name a group: 1 to %d components", path,
+			"cgroup path \"%s\" must name a group: 1 to %d components", path,
 			CGROUP_DEPTH_MAX);
 	return 0;
 }
@@ -338,7 +338,9 @@ int cgroup_resolve_path(const struct cgroup_request *request, const struct cgrou
 	if (path == NULL)
 		return bh_fail(err, -ENOMEM, "out of memory for a cgroup path");
 	r = cgroup_path_check(path, err);
-	if (r == 0 && path[0] != '/')
+	if (r < 0)
+		return bh_wrap(err, "/linux/cgroupsPath");
+	if (path[0] != '/')
 		r = cgroup_own_path(mount, a, &base, err);
 	if (r < 0)
 		return r;

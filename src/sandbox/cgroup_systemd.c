@@ -254,7 +254,8 @@ int cgroup_systemd_update(
 		return bh_fail_errno(err, r, "memory for unit properties");
 	if (resources->device_count > 0 && cg->backend->mode == CGROUP_V1)
 		return bh_fail(err, -ENOTSUP,
-			"devices: the rules of a running systemd scope cannot be replaced on "
+			"/linux/resources/devices: the rules of a running systemd scope cannot be "
+			"replaced on "
 			"cgroup v1");
 	r = cgroup_unit_limits(resources, cg->backend->mode, &properties, err);
 	if (r < 0 || properties.count == 0)

@@ -24,8 +24,8 @@ static bool ends_with(const char *s, const char *suffix)
 static int check_name(const char *name, const char *what, struct bh_error *err)
 {
 	if (name[strspn(name, UNIT_CHARACTERS)] != '\0' || strlen(name) > CGROUP_UNIT_NAME_MAX)
-		return bh_fail(
-			err, -EINVAL, "cgroupsPath: \"%.300s\" is not a valid %s name", name, what);
+		return bh_fail(err, -EINVAL,
+			"/linux/cgroupsPath: \"%.300s\" is not a valid %s name", name, what);
 	return 0;
 }
 
@@ -37,7 +37,8 @@ static int split(
 
 		if ((i < 2 && path[n] != ':') || (i == 2 && strchr(path, ':') != NULL))
 			return bh_fail(err, -EINVAL,
-				"cgroupsPath must be SLICE:PREFIX:NAME with --systemd-cgroup");
+				"/linux/cgroupsPath must be SLICE:PREFIX:NAME with "
+				"--systemd-cgroup");
 		part[i] = arena_strndup(a, path, n);
 		if (part[i] == NULL)
 			return bh_fail(err, -ENOMEM, "out of memory for a unit name");
@@ -59,10 +60,11 @@ int cgroup_unit_parse(const struct cgroup_request *request, struct arena *a,
 	if (part[0][0] == '\0')
 		part[0] = request->rootless ? "user.slice" : "system.slice";
 	if (part[2][0] == '\0')
-		return bh_fail(err, -EINVAL, "cgroupsPath: the name of the unit is missing");
+		return bh_fail(err, -EINVAL, "/linux/cgroupsPath: the name of the unit is missing");
 	if (ends_with(part[2], ".slice"))
 		return bh_fail(err, -ENOTSUP,
-			"cgroupsPath: %s is a slice, and slices hold no processes: name a scope",
+			"/linux/cgroupsPath: %s is a slice, and slices hold no processes: name a "
+			"scope",
 			part[2]);
 	unit = arena_printf(a, "%s%s%s.scope", part[1], part[1][0] == '\0' ? "" : "-", part[2]);
 	if (unit == NULL)
@@ -85,8 +87,8 @@ int cgroup_slice_expand(const char *slice, struct arena *a, const char **ret, st
 	if (r < 0)
 		return r;
 	if (!ends_with(slice, ".slice") || len <= 6)
-		return bh_fail(
-			err, -EINVAL, "cgroupsPath: \"%s\" is not a valid slice name", slice);
+		return bh_fail(err, -EINVAL, "/linux/cgroupsPath: \"%s\" is not a valid slice name",
+			slice);
 	len -= 6;
 	o = out = arena_alloc(a, (len + 8) * (CGROUP_SLICE_DEPTH_MAX + 1));
 	if (out == NULL)
@@ -96,7 +98,7 @@ int cgroup_slice_expand(const char *slice, struct arena *a, const char **ret, st
 			continue;
 		if (slice[i - 1] == '-' || slice[0] == '-' || ++depth > CGROUP_SLICE_DEPTH_MAX)
 			return bh_fail(err, -EINVAL,
-				"cgroupsPath: \"%s\" is not a valid slice name", slice);
+				"/linux/cgroupsPath: \"%s\" is not a valid slice name", slice);
 		o += sprintf(o, "/%.*s.slice", (int)i, slice);
 	}
 	*ret = out;
@@ -155,7 +157,7 @@ static int memory(const struct oci_resources *r, enum cgroup_mode mode, struct c
 		return 0;
 	}
 	if (cgroup_swap_v2(value_of(r->memory.swap), limit, &swap) < 0)
-		return bh_fail(err, -EINVAL, "memory.swap contradicts memory.limit");
+		return bh_fail(err, -EINVAL, "/linux/resources/memory/swap contradicts the limit");
 	if (limit != 0)
 		add_bytes(p, "MemoryMax", limit);
 	if (value_of(r->memory.reservation) != 0)

@@ -53,8 +53,9 @@ static int resolve(struct cgroup *cg, const struct cgroup_request *request,
 	if (request->path == NULL || request->path[0] == '\0' || request->path[0] == '/')
 		return cgroup_resolve_path(request, mount, &cg->arena, ret, err);
 	r = cgroup_path_check(request->path, err);
-	if (r == 0)
-		r = cgroup_own_path(mount, &cg->arena, &own, err);
+	if (r < 0)
+		return bh_wrap(err, "/linux/cgroupsPath");
+	r = cgroup_own_path(mount, &cg->arena, &own, err);
 	if (r < 0)
 		return r;
 	slash = strrchr(own, '/');
@@ -285,7 +286,7 @@ static int v2_update(struct cgroup *cg, const struct oci_resources *resources, s
 		r = cgroup_plan_apply(cg, &plan, err);
 	if (r == 0 && resources->device_count > 0 && cg->rootless)
 		return bh_fail(err, -EPERM,
-			"devices: device rules need root in the initial user namespace");
+			"/linux/resources/devices: rules need root in the initial user namespace");
 	if (r == 0 && resources->device_count > 0)
 		r = set_devices(cg, resources, err);
 	return r;

@@ -103,7 +103,9 @@ static int enable_one(
 int cgroup_v2_enable(
 	const struct cgroup_group *group, const struct cgroup_plan *plan, struct bh_error *err)
 {
-	static const char *const useful[] = {"memory", "pids"};
+	/* Use is told by memory, pids and io; cpu shares the machine between containers, not
+	 * threads. */
+	static const char *const useful[] = {"memory", "pids", "cpu", "io"};
 	const char *last = NULL;
 	int r = 0;
 

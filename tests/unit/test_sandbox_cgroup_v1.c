@@ -350,7 +350,7 @@ static void endless_forks(void)
 /* No pids limit but a generous one that spares the host. */
 TEST(destroy_ends_a_wide_fork_bomb)
 {
-	struct oci_resources res = {.present = true, .pids_limit = {true, 1500}};
+	struct oci_resources res = {.present = true, .pids_limit = {true, 600}};
 	struct cgroup *cg = create(&res);
 	pid_t pid = spawn_in(cg, endless_forks);
 
