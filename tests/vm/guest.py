@@ -158,14 +158,14 @@ def add_programs(root, build):
 
 
 def debian_root(root, directory):
-    """A minimal Debian with systemd, made once by mmdebstrap."""
-    tar = os.path.join(directory, 'systemd-root.tar')
-    fresh = os.path.join(directory, 'systemd-new.tar')  # the suffix decides the format
+    """A minimal Debian with systemd, python and ps, made once by mmdebstrap."""
+    packages = 'systemd,systemd-sysv,dbus,python3,procps'
+    tar = os.path.join(directory, packages.replace(',', '-') + '.tar')
     if not os.path.exists(tar):
-        run('mmdebstrap', '--quiet', '--variant=minbase', '--include=systemd,systemd-sysv,dbus',
+        run('mmdebstrap', '--quiet', '--format=tar', '--variant=minbase', '--include=' + packages,
             '--dpkgopt=path-exclude=/usr/share/doc/*', '--dpkgopt=path-exclude=/usr/share/man/*',
-            '--dpkgopt=path-exclude=/usr/share/locale/*', 'bookworm', fresh)
-        os.rename(fresh, tar)
+            '--dpkgopt=path-exclude=/usr/share/locale/*', 'bookworm', tar + '.new')
+        os.rename(tar + '.new', tar)
     os.makedirs(root)
     run('tar', '-x', '-C', root, '-f', tar, '--exclude=./dev/*')
 
