@@ -383,9 +383,6 @@ int docker_host_config_decode(
 
 static bool shows_value(const struct docker_key *key, const struct json *value)
 {
-	/* A map of names says something even where all its values are empty: {"/tmp": ""}. */
-	if (value != NULL && value->type == JSON_OBJECT && key->shown == NULL)
-		return value->children.count > 0;
 	if (value == NULL || docker_is_empty(value))
 		return false;
 	/* -1 is "unset" for this one. */
