@@ -56,6 +56,15 @@ static const struct {
 	[BOUNDARY_NS_TIME] = {"time", "shares the host's monotonic and boot clocks", BOUNDARY_NOTE},
 };
 
+/* Root of the host's own user namespace is separated from the host by what it lacks, not by a wall:
+ * what an administrator's process can attack there, it can attack from inside. */
+static enum boundary_severity ns_severity(const struct boundary_facts *facts, int ns)
+{
+	if (ns == BOUNDARY_NS_USER && facts->uid == 0)
+		return BOUNDARY_BREAKS;
+	return ns_judgements[ns].severity;
+}
+
 static void judge_namespaces(struct boundary_judge *j)
 {
 	for (int i = 0; i < BOUNDARY_NS_COUNT; i++) {
@@ -63,7 +72,7 @@ static void judge_namespaces(struct boundary_judge *j)
 
 		if (ns->shared == BOUNDARY_NO || (ns->inode == 0 && i >= BOUNDARY_NS_CGROUP))
 			continue;
-		boundary_add(j, ns_judgements[i].severity, "namespace",
+		boundary_add(j, ns_severity(j->facts, i), "namespace",
 			ns_judgements[i].consequence,
 			arena_printf(j->arena, "%s%s", ns_judgements[i].name,
 				ns->shared == BOUNDARY_YES ? "" : " (could not be seen)"));

@@ -74,7 +74,8 @@ def plain_user(box):
 @test
 def host_user_namespace(box):
     tree = report(box)
-    has(tree, 'namespace', 'user', 'weakens')
+    need(tree['boundary'] == 'none', tree['boundary'])
+    has(tree, 'namespace', 'user', 'breaks')
     has(tree, 'capability', 'CAP_NET_RAW', 'weakens')
     has(tree, 'seccomp', 'no filter', 'weakens')
     need(tree['user']['administrativeOnHost'], tree['user'])

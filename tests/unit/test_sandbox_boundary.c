@@ -116,7 +116,10 @@ TEST(host_user_namespace)
 
 	CHECK(r.administrative_inside && r.administrative_host);
 	CHECK_INT(r.loosened_count, 1);
+	expect(&f, BOUNDARY_NONE, "namespace", "user", BOUNDARY_BREAKS);
+	f.uid = 1000;
 	expect(&f, BOUNDARY_SHARED_KERNEL, "namespace", "user", BOUNDARY_WEAKENS);
+	f.uid = 0;
 	f.caps[BOUNDARY_CAP_EFFECTIVE] |= bit(CAP_SYS_ADMIN);
 	expect(&f, BOUNDARY_NONE, "capability", "CAP_SYS_ADMIN", BOUNDARY_BREAKS);
 }
@@ -141,7 +144,7 @@ TEST(mknod_and_device_rules)
 	struct boundary_facts f = dockerish();
 
 	f.caps[BOUNDARY_CAP_EFFECTIVE] |= bit(CAP_MKNOD);
-	expect(&f, BOUNDARY_SHARED_KERNEL, "capability", "CAP_MKNOD", BOUNDARY_WEAKENS);
+	expect(&f, BOUNDARY_NONE, "capability", "CAP_MKNOD", BOUNDARY_WEAKENS);
 	f.device_filter = BOUNDARY_NO;
 	expect(&f, BOUNDARY_NONE, "capability", "CAP_MKNOD", BOUNDARY_BREAKS);
 	expect(&f, BOUNDARY_NONE, "device-rules", "all devices", BOUNDARY_WEAKENS);
@@ -220,9 +223,9 @@ TEST(binds_and_sockets)
 	expect(&f, BOUNDARY_SHARED_KERNEL, "mount", "/ on /host", BOUNDARY_WEAKENS);
 	expect(&d, BOUNDARY_NONE, "mount", "/ on /host", BOUNDARY_BREAKS);
 	m.readonly = true;
-	expect(&d, BOUNDARY_SHARED_KERNEL, "mount", "(read-only)", BOUNDARY_WEAKENS);
+	expect(&d, BOUNDARY_NONE, "mount", "(read-only)", BOUNDARY_WEAKENS);
 	m.host_path = "/srv/data";
-	expect(&d, BOUNDARY_SHARED_KERNEL, "mount", "(read-only)", BOUNDARY_NOTE);
+	expect(&d, BOUNDARY_NONE, "mount", "(read-only)", BOUNDARY_NOTE);
 	m.host_path = "/run/docker.sock";
 	m.socket = m.file = true;
 	expect(&f, BOUNDARY_NONE, "socket", "/run/docker.sock", BOUNDARY_BREAKS);
@@ -245,7 +248,7 @@ TEST(kernel_paths)
 	r = judge(&d, &a);
 	CHECK(find(&r, "kernel-path", "") == NULL);
 	p = (struct boundary_kernel_path){"/proc/kcore", true, false, true};
-	expect(&d, BOUNDARY_SHARED_KERNEL, "kernel-path", "not masked", BOUNDARY_WEAKENS);
+	expect(&d, BOUNDARY_NONE, "kernel-path", "not masked", BOUNDARY_WEAKENS);
 	p.masked = true;
 	r = judge(&d, &a);
 	CHECK(find(&r, "kernel-path", "") == NULL);
@@ -295,11 +298,11 @@ TEST(writers)
 	buf_init(&text, 1u << 20);
 	buf_init(&json, 1u << 20);
 	boundary_write_text(&r, &text);
-	CHECK(strstr(buf_str(&text), "boundary        shared-kernel\n") != NULL);
-	CHECK(strstr(buf_str(&text), "  weakens  namespace user: ") != NULL);
+	CHECK(strstr(buf_str(&text), "boundary        none\n") != NULL);
+	CHECK(strstr(buf_str(&text), "  breaks   namespace user: ") != NULL);
 	boundary_write_json(&r, &w);
 	CHECK_INT(json_parse(buf_str(&json), json.len, &a, &root, NULL), 0);
-	CHECK_STR(json_get_string(root, "boundary"), "shared-kernel");
+	CHECK_STR(json_get_string(root, "boundary"), "none");
 	CHECK(json_get_bool(json_get(root, "user"), "administrativeOnHost", false));
 	CHECK_STR(json_get_string(json_get(root, "loosened")->children.first, "what"), "namespace");
 	CHECK_INT(json_get_int(json_get(root, "limits"), "pids", 0), 1024);
