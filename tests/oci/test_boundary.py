@@ -79,7 +79,6 @@ def host_user_namespace(box):
     has(tree, 'capability', 'CAP_NET_RAW', 'weakens')
     has(tree, 'seccomp', 'no filter', 'weakens')
     need(tree['user']['administrativeOnHost'], tree['user'])
-    need(tree['boundary'] == 'shared-kernel', tree['loosened'])
 
 
 @test
