@@ -159,15 +159,31 @@ static void handle_message(struct shim_client *c, const struct shim_message *m)
 	}
 }
 
+/* Returns 0, or why the connection ends. */
+static int handle_text(struct shim_client *c, const char *text, size_t len)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct shim_message m;
+	int r;
+
+	if (arena_init(&a, SHIM_ARENA_MAX) < 0)
+		return -ENOMEM;
+	r = shim_message_decode(text, len, &a, &m, NULL);
+	if (r == -ENOTSUP)
+		return 0; /* an event of a newer shim */
+	if (r < 0)
+		return -EBADMSG;
+	handle_message(c, &m);
+	return 0;
+}
+
 /* Read and handle one message. Returns 0, -EAGAIN when there is none, or why the connection ends.
  */
 static int receive(struct shim_client *c)
 {
-	_cleanup_arena_ struct arena a = ARENA_INIT;
-	_cleanup_free_ char *text = NULL;
-	struct shim_message m;
 	ssize_t len = socket_next_size(c->fd);
 	size_t fd_count;
+	char *text;
 	int r;
 
 	if (len <= 0)
@@ -175,18 +191,15 @@ static int receive(struct shim_client *c)
 	if (len > SHIM_MESSAGE_MAX)
 		return -EMSGSIZE;
 	text = malloc((size_t)len);
-	if (text == NULL || arena_init(&a, SHIM_ARENA_MAX) < 0)
+	if (text == NULL)
 		return -ENOMEM;
 	len = socket_recv_fds(c->fd, text, (size_t)len, NULL, 0, &fd_count);
-	if (len <= 0)
-		return len < 0 ? (int)len : -EPIPE;
-	r = shim_message_decode(text, (size_t)len, &a, &m, NULL);
-	if (r == -ENOTSUP)
-		return 0; /* an event of a newer shim */
-	if (r < 0)
-		return -EBADMSG;
-	handle_message(c, &m);
-	return 0;
+	if (len > 0)
+		r = handle_text(c, text, (size_t)len);
+	else
+		r = len < 0 ? (int)len : -EPIPE;
+	free(text);
+	return r;
 }
 
 static void readable(struct loop_source *s, int fd, uint32_t events, void *data)

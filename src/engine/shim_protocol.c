@@ -180,7 +180,7 @@ static int decode_attach(
 		} else if (strcmp(it->key, "detach_keys") == 0) {
 			r = get_bytes(
 				it, SHIM_DETACH_KEYS_MAX, a, &bytes, &ret->detach_key_count, err);
-			if (r == 0)
+			if (bytes != NULL)
 				memcpy(ret->detach_keys, bytes, ret->detach_key_count);
 		} else {
 			r = bad(it, "unknown member", err);

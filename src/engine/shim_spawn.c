@@ -105,8 +105,10 @@ void shim_spawner_free(struct shim_spawner *s)
 {
 	if (s == NULL)
 		return;
-	while (s->children != NULL)
-		child_free(s->children);
+	for (struct child *c = s->children, *next; c != NULL; c = next) {
+		next = c->next;
+		child_free(c);
+	}
 	s->program = fd_close(s->program);
 	free(s);
 }

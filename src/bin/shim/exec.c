@@ -50,8 +50,10 @@ static void exec_free(struct exec *e)
 
 void exec_free_all(struct shim *s)
 {
-	while (s->execs != NULL)
-		exec_free(s->execs);
+	for (struct exec *e = s->execs, *next; e != NULL; e = next) {
+		next = e->next;
+		exec_free(e);
+	}
 }
 
 struct exec *exec_find(struct shim *s, const char *id, struct bh_error *err)
