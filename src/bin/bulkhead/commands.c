@@ -109,55 +109,6 @@ int cli_images(struct cli *cli, int argc, char **argv)
 	return CLI_OK;
 }
 
-/* A value on one line; lists of scalars in their JSON spelling. */
-static void print_value(const struct json *node)
-{
-	_cleanup_buf_ struct buf text = {0};
-	struct json_writer w = JSON_WRITER(&text);
-
-	buf_init(&text, 1u << 20);
-	if (node->type == JSON_STRING) {
-		(void)printf("%s\n", node->string.data);
-		return;
-	}
-	json_put_tree(&w, node);
-	(void)printf("%s\n", buf_str(&text));
-}
-
-static void print_list(const struct json *list)
-{
-	(void)putchar('\n');
-	json_each (item, list) {
-		(void)printf("  - ");
-		print_value(item);
-	}
-}
-
-int cli_boundary(struct cli *cli, int argc, char **argv)
-{
-	_cleanup_buf_ struct buf text = {0};
-	const struct json *tree;
-
-	buf_init(&text, CLIENT_ANSWER_MAX);
-	if (argc != 2)
-		return cli_usage(argv[0], "CONTAINER is missing");
-	if (cli_get(cli, cli_target(cli, "/bulkhead/v1/containers/", argv[1], "/boundary"), &text,
-		    &tree) < 0)
-		return cli_fail(cli, CLI_FAILED);
-	if (cli->json) {
-		cli_print(&text);
-		return CLI_OK;
-	}
-	json_each (member, tree) {
-		(void)printf("%s: ", member->key);
-		if (member->type == JSON_ARRAY && member->children.count > 0)
-			print_list(member);
-		else
-			print_value(member);
-	}
-	return CLI_OK;
-}
-
 int cli_inspect(struct cli *cli, int argc, char **argv)
 {
 	_cleanup_buf_ struct buf text = {0};

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,7 +37,7 @@ struct daemon {
 	struct api *api;
 	const char *sockets[HOSTS_MAX + 1];
 	size_t bound; /* sockets that exist as files of ours */
-	char program_dir[4096];
+	char program_dir[PATH_MAX + 32];
 };
 
 static void on_stop(struct loop_source *source, const struct signalfd_siginfo *si, void *data)
@@ -104,19 +105,30 @@ static int take_pidfile(struct daemon *d, struct bh_error *err)
 	return 0;
 }
 
+/* The engine's helpers are beside it in the build, and below ../libexec when installed. */
 static int find_program_dir(struct daemon *d, struct bh_error *err)
 {
-	ssize_t n = readlink("/proc/self/exe", d->program_dir, sizeof(d->program_dir) - 1);
+	static const char *const places[] = {"", "/../libexec/bulkhead", "/../lib/bulkhead"};
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char *slash;
 
 	if (n < 0)
 		return bh_fail_errno(err, -errno, "readlink /proc/self/exe");
-	d->program_dir[n] = '\0';
-	slash = strrchr(d->program_dir, '/');
-	if (slash == NULL)
-		return bh_fail(err, -EINVAL, "the path of this program is unknown");
-	*slash = '\0';
-	return 0;
+	self[n] = '\0';
+	slash = strrchr(self, '/');
+	if (slash != NULL)
+		*slash = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		char shim[sizeof(d->program_dir) + sizeof("/bulkhead-shim")];
+
+		(void)snprintf(d->program_dir, sizeof(d->program_dir), "%s%s", self, places[i]);
+		(void)snprintf(shim, sizeof(shim), "%s/bulkhead-shim", d->program_dir);
+		if (access(shim, X_OK) == 0)
+			return 0;
+	}
+	return bh_fail(err, -ENOENT, "bulkhead-shim is neither in %s nor in %s/../libexec/bulkhead",
+		self, self);
 }
 
 static int start_engine(struct daemon *d, struct bh_error *err)
