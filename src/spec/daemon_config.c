@@ -376,6 +376,18 @@ bool daemon_config_has(const struct daemon_config *config, const char *key)
 	return config->tree != NULL && json_get(config->tree, key) != NULL;
 }
 
+size_t daemon_config_key_count(void)
+{
+	return ARRAY_SIZE(known_keys) + ARRAY_SIZE(refused_keys);
+}
+
+const char *daemon_config_key(size_t index, bool *ret_enforced)
+{
+	*ret_enforced = index < ARRAY_SIZE(known_keys);
+	return *ret_enforced ? known_keys[index].name
+			     : refused_keys[index - ARRAY_SIZE(known_keys)];
+}
+
 int daemon_config_exec_opt(struct daemon_config *config, const char *text, struct bh_error *err)
 {
 	struct docker_reader r = {NULL, err};
