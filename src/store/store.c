@@ -67,8 +67,8 @@ static int configure(struct store *s, struct bh_error *err)
 		"PRAGMA temp_store=MEMORY",
 		"PRAGMA journal_size_limit=1048576",
 		"PRAGMA trusted_schema=OFF",
-		"CREATE TABLE IF NOT EXISTS schema_version"
-		" (name TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+		("CREATE TABLE IF NOT EXISTS schema_version"
+		 " (name TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT, WITHOUT ROWID"),
 	};
 
 	(void)sqlite3_extended_result_codes(s->db, 1);
