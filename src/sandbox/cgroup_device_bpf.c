@@ -142,9 +142,9 @@ int cgroup_device_attach(
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
 	_cleanup_close_ int prog = -EBADF;
-	struct bpf_insn *insns;
+	struct bpf_insn *insns = NULL;
 	uint32_t ids[PROGRAMS_MAX];
-	size_t insn_count, id_count = 0;
+	size_t insn_count = 0, id_count = 0;
 	int r = arena_init(&a, CGROUP_ARENA_MAX);
 
 	if (r == 0)

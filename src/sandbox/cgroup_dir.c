@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -43,16 +44,21 @@ void cgroup_backoff(unsigned int *us)
 	*us = *us * 2 > BACKOFF_MAX_US ? BACKOFF_MAX_US : *us * 2;
 }
 
-static int path_of(char *out, const char *dir, const char *file)
+int cgroup_path_copy(char out[static CGROUP_PATH_MAX], const char *path)
 {
-	size_t d = strlen(dir), f = strlen(file);
+	size_t size = strlen(path) + 1;
 
-	if (d + f + 2 > CGROUP_PATH_MAX)
+	if (size > CGROUP_PATH_MAX)
 		return -ENAMETOOLONG;
-	memcpy(out, dir, d);
-	out[d] = '/';
-	memcpy(out + d + 1, file, f + 1);
+	memcpy(out, path, size);
 	return 0;
+}
+
+static int path_of(char out[static CGROUP_PATH_MAX], const char *dir, const char *file)
+{
+	int n = snprintf(out, CGROUP_PATH_MAX, "%s/%s", dir, file);
+
+	return n < 0 || n >= CGROUP_PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
 int cgroup_read(const char *dir, const char *file, char *text, size_t size)
@@ -125,6 +131,27 @@ bool cgroup_keyed_uint(const char *text, const char *key, uint64_t *ret)
 	return false;
 }
 
+static bool parse_part(const char **text, unsigned int *ret)
+{
+	char *end;
+	unsigned long v = strtoul(*text, &end, 10);
+
+	if (**text < '0' || **text > '9' || v > UINT32_MAX)
+		return false;
+	*text = end;
+	*ret = (unsigned int)v;
+	return true;
+}
+
+bool cgroup_parse_device(
+	const char *text, unsigned int *ret_major, unsigned int *ret_minor, const char **ret_rest)
+{
+	if (!parse_part(&text, ret_major) || *text++ != ':' || !parse_part(&text, ret_minor))
+		return false;
+	*ret_rest = text;
+	return true;
+}
+
 static int stop_at_first(pid_t pid, void *data)
 {
 	return -EBUSY;
@@ -167,9 +194,8 @@ unsigned int cgroup_dir_missing(const char *dir, size_t mount_len)
 	char copy[CGROUP_PATH_MAX];
 	unsigned int missing = 0;
 
-	if (strlen(dir) >= sizeof(copy))
+	if (cgroup_path_copy(copy, dir) < 0)
 		return 0;
-	strcpy(copy, dir);
 	while (strlen(copy) > mount_len && access(copy, F_OK) < 0) {
 		missing++;
 		*strrchr(copy, '/') = '\0';
@@ -184,9 +210,8 @@ int cgroup_dir_make(
 	unsigned int made = 0;
 	int r = -ENOENT;
 
-	if (strlen(dir) >= sizeof(copy))
+	if (cgroup_path_copy(copy, dir) < 0)
 		return bh_fail(err, -ENAMETOOLONG, "cgroup path is too long");
-	strcpy(copy, dir);
 	/* A parent may vanish in between, when another container that was the last in it is gone:
 	 * then ENOENT, or ENODEV while it is going. */
 	for (int i = 0; i < MAKE_TRIES && is_gone(r); i++) {
@@ -227,7 +252,7 @@ static int first_child(int fd, char name[static NAME_MAX + 1])
 		if (e->d_type != DT_DIR || strcmp(e->d_name, ".") == 0 ||
 			strcmp(e->d_name, "..") == 0)
 			continue;
-		strcpy(name, e->d_name);
+		memcpy(name, e->d_name, strlen(e->d_name) + 1);
 		r = 0;
 		break;
 	}
@@ -298,9 +323,8 @@ void cgroup_dir_remove_parents(const char *dir, size_t mount_len, unsigned int c
 {
 	char copy[CGROUP_PATH_MAX];
 
-	if (strlen(dir) >= sizeof(copy))
+	if (cgroup_path_copy(copy, dir) < 0)
 		return;
-	strcpy(copy, dir);
 	for (unsigned int i = 0; i < count; i++) {
 		char *slash = strrchr(copy, '/');
 

@@ -89,6 +89,11 @@ int cgroup_write(const char *dir, const char *file, const char *value);
 int cgroup_read_uint(const char *dir, const char *file, uint64_t *ret);
 /* Value behind "key " in a flat keyed text; false if absent. */
 bool cgroup_keyed_uint(const char *text, const char *key, uint64_t *ret);
+/* "MAJOR:MINOR" at the start of text; ret_rest: what follows. */
+bool cgroup_parse_device(
+	const char *text, unsigned int *ret_major, unsigned int *ret_minor, const char **ret_rest);
+/* Copy into a buffer of CGROUP_PATH_MAX bytes; -ENAMETOOLONG. */
+int cgroup_path_copy(char out[static CGROUP_PATH_MAX], const char *path);
 int64_t cgroup_now_ms(void);
 /* Sleep for *us and double it, up to 10 ms. Start with CGROUP_BACKOFF_US. */
 void cgroup_backoff(unsigned int *us);
@@ -241,6 +246,9 @@ void cgroup_stats_file(struct json_writer *w, const char *key, const char *dir, 
 void cgroup_stats_keyed(struct json_writer *w, const char *key, const char *text, const char *name,
 	uint64_t factor);
 void cgroup_stats_raw(struct json_writer *w, const char *keyed_text);
+/* One entry of the block I/O lists. */
+void cgroup_stats_io(struct json_writer *w, unsigned int major, unsigned int minor, const char *op,
+	size_t op_len, uint64_t value);
 void cgroup_stats_pids(const struct cgroup_group *group, struct json_writer *w);
 void cgroup_stats_hugetlb(const struct cgroup_group *group, bool v2, struct json_writer *w);
 int cgroup_stats_v1(struct cgroup *cg, struct json_writer *w, struct bh_error *err);

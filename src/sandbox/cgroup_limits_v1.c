@@ -203,7 +203,7 @@ static void rdma_value(char out[static 32], struct oci_optional_uint v)
 	if (v.set)
 		(void)snprintf(out, 32, "%" PRIu64, v.value);
 	else
-		(void)strcpy(out, "max");
+		(void)snprintf(out, 32, "max");
 }
 
 void cgroup_plan_rdma(const struct oci_resources *r, struct cgroup_plan *plan)

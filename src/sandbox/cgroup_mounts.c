@@ -80,7 +80,7 @@ static void unescape(char *s)
 /* The controllers among superblock options, comma-separated, in the order of the options. */
 static const char *controllers_of(char *options, struct arena *a, bool *ret_real)
 {
-	char *list = arena_alloc(a, strlen(options) + 1), *save = NULL;
+	char *list = arena_alloc(a, strlen(options) + 1), *end = list, *save = NULL;
 
 	if (list == NULL)
 		return NULL;
@@ -88,9 +88,10 @@ static const char *controllers_of(char *options, struct arena *a, bool *ret_real
 	for (char *w = strtok_r(options, ",", &save); w != NULL; w = strtok_r(NULL, ",", &save)) {
 		if (!is_controller(w))
 			continue;
-		if (list[0] != '\0')
-			strcat(list, ",");
-		strcat(list, w);
+		if (end != list)
+			*end++ = ',';
+		memcpy(end, w, strlen(w) + 1);
+		end += strlen(w);
 		*ret_real = *ret_real || strncmp(w, "name=", 5) != 0;
 	}
 	return list;

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 
 #define STAT_MAX (256u << 10)
+#define LETTERS  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 const char *cgroup_stats_read(const struct cgroup_group *group, const char *file, struct buf *out)
 {
@@ -245,6 +246,19 @@ void cgroup_stats_pids(const struct cgroup_group *group, struct json_writer *w)
 	json_end_object(w);
 }
 
+void cgroup_stats_io(struct json_writer *w, unsigned int major, unsigned int minor, const char *op,
+	size_t op_len, uint64_t value)
+{
+	json_begin_object(w);
+	json_member_int(w, "major", major);
+	json_member_int(w, "minor", minor);
+	json_key(w, "op");
+	json_put_stringn(w, op, op_len);
+	json_key(w, "value");
+	json_put_uint(w, value);
+	json_end_object(w);
+}
+
 /* Lines "MAJOR:MINOR [OP] VALUE"; the line "Total VALUE" at the end is skipped. */
 static void blkio_entries(struct json_writer *w, const char *key, const char *text)
 {
@@ -252,18 +266,12 @@ static void blkio_entries(struct json_writer *w, const char *key, const char *te
 	json_begin_array(w);
 	for (const char *line = text; *line != '\0';) {
 		unsigned int major, minor;
-		char op[16] = "";
-		uint64_t value;
+		const char *rest;
 
-		if (sscanf(line, "%u:%u %15[A-Za-z] %" SCNu64, &major, &minor, op, &value) == 4 ||
-			sscanf(line, "%u:%u %" SCNu64, &major, &minor, &value) == 3) {
-			json_begin_object(w);
-			json_member_int(w, "major", major);
-			json_member_int(w, "minor", minor);
-			json_member_string(w, "op", op);
-			json_key(w, "value");
-			json_put_uint(w, value);
-			json_end_object(w);
+		if (cgroup_parse_device(line, &major, &minor, &rest) && *rest++ == ' ') {
+			size_t op = strspn(rest, LETTERS);
+
+			cgroup_stats_io(w, major, minor, rest, op, strtoull(rest + op, NULL, 10));
 		}
 		line += strcspn(line, "\n");
 		line += *line == '\n';

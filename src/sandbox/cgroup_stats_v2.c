@@ -146,18 +146,6 @@ static void memory_stats(const struct cgroup_group *group, struct json_writer *w
 	json_end_object(w);
 }
 
-static void io_entry(struct json_writer *w, unsigned int major, unsigned int minor, const char *op,
-	uint64_t value)
-{
-	json_begin_object(w);
-	json_member_int(w, "major", major);
-	json_member_int(w, "minor", minor);
-	json_member_string(w, "op", op);
-	json_key(w, "value");
-	json_put_uint(w, value);
-	json_end_object(w);
-}
-
 struct io_column {
 	const char *key, *op;
 };
@@ -171,15 +159,16 @@ static void io_entries(struct json_writer *w, const char *name, const char *text
 	for (const char *line = text; *line != '\0';) {
 		size_t len = strcspn(line, "\n");
 		unsigned int major, minor;
+		const char *rest;
+		bool is_device = cgroup_parse_device(line, &major, &minor, &rest);
 
-		if (sscanf(line, "%u:%u", &major, &minor) == 2) {
-			for (size_t i = 0; i < count; i++) {
-				const char *p = strstr(line, columns[i].key);
+		for (size_t i = 0; i < count && is_device; i++) {
+			const char *p = strstr(rest, columns[i].key);
 
-				if (p != NULL && p < line + len)
-					io_entry(w, major, minor, columns[i].op,
-						strtoull(p + strlen(columns[i].key), NULL, 10));
-			}
+			if (p != NULL && p < line + len)
+				cgroup_stats_io(w, major, minor, columns[i].op,
+					strlen(columns[i].op),
+					strtoull(p + strlen(columns[i].key), NULL, 10));
 		}
 		line += len;
 		line += *line == '\n';

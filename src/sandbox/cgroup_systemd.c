@@ -195,7 +195,7 @@ int cgroup_systemd_start(struct cgroup *cg, const struct cgroup_request *request
 	struct cgroup_properties properties = {.arena = &cg->arena};
 	struct cgroup_unit unit;
 	struct arguments a;
-	char answer[ANSWER_MAX];
+	char answer[ANSWER_MAX] = "";
 	int r;
 
 	if (mode == CGROUP_NONE)

@@ -242,15 +242,13 @@ static void unified(const struct oci_resources *r, struct cgroup_properties *p)
  * itself: after a daemon-reload they are gone, which errs on the safe side. */
 static void device(const char *rule, struct cgroup_properties *p)
 {
+	const char *kind = rule[0] == 'b' ? "block" : "char", *access;
 	unsigned int major, minor;
-	char type, access[8];
 
-	if (sscanf(rule, "%c %u:%u %7s", &type, &major, &minor, access) == 4)
-		add(p, 0, "DeviceAllow", "a(ss)", "/dev/%s/%u:%u %s",
-			type == 'b' ? "block" : "char", major, minor, access);
-	else if (sscanf(rule, "%c *:* %7s", &type, access) == 2)
-		add(p, 0, "DeviceAllow", "a(ss)", "%s-* %s", type == 'b' ? "block" : "char",
-			access);
+	if (cgroup_parse_device(rule + 2, &major, &minor, &access))
+		add(p, 0, "DeviceAllow", "a(ss)", "/dev/%s/%u:%u%s", kind, major, minor, access);
+	else if (strncmp(rule + 2, "*:* ", 4) == 0)
+		add(p, 0, "DeviceAllow", "a(ss)", "%s-* %s", kind, rule + 6);
 	else if (strncmp(rule, "c 136:* ", 8) == 0)
 		add(p, 0, "DeviceAllow", "a(ss)", "char-pts %s", rule + 8);
 }

@@ -48,7 +48,8 @@ static int init_cpuset(const struct cgroup_group *group, struct bh_error *err)
 	char parent[CGROUP_PATH_MAX], dir[CGROUP_PATH_MAX];
 	size_t len = strlen(group->mount);
 
-	strcpy(parent, group->mount);
+	if (cgroup_path_copy(parent, group->mount) < 0 || strlen(group->dir) >= sizeof(dir))
+		return bh_fail(err, -ENAMETOOLONG, "cgroup path is too long");
 	while (group->dir[len] != '\0') {
 		int r;
 
@@ -58,7 +59,7 @@ static int init_cpuset(const struct cgroup_group *group, struct bh_error *err)
 		r = fill_cpuset(parent, dir, err);
 		if (r < 0)
 			return r;
-		strcpy(parent, dir);
+		memcpy(parent, dir, len + 1);
 	}
 	return 0;
 }

@@ -69,8 +69,8 @@ static int set_devices(
 	const struct cgroup *cg, const struct oci_resources *resources, struct bh_error *err)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
-	struct oci_device_rule *rules;
-	size_t count;
+	struct oci_device_rule *rules = NULL;
+	size_t count = 0;
 	int r = arena_init(&a, CGROUP_ARENA_MAX);
 
 	if (r == 0)

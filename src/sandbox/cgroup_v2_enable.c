@@ -61,7 +61,8 @@ static int enable_above(
 	char dir[CGROUP_PATH_MAX], word[64], have[LIST_MAX];
 
 	(void)snprintf(word, sizeof(word), "+%s", controller);
-	strcpy(dir, group->dir);
+	if (cgroup_path_copy(dir, group->dir) < 0)
+		return bh_fail(err, -ENAMETOOLONG, "cgroup path is too long");
 	while (group->dir[len] != '\0') {
 		int r;
 

@@ -155,17 +155,17 @@ static int await_job(struct session *s, const char *what)
 	return fail(s, what, -EIO);
 }
 
-/* "252.39-1~deb12u1", "v245.4", "systemd 249": 0 if it cannot be told, and then all is tried. */
+/* "252.39-1~deb12u1", "v245.4", "systemd 249". If it cannot be told, all is tried. */
 static unsigned int version_of(struct session *s)
 {
 	char *text = NULL;
-	unsigned int version = UINT32_MAX;
+	unsigned long version = 0;
 
 	if (sd_bus_get_property_string(s->bus, SERVICE, PATH, MANAGER, "Version", NULL, &text) < 0)
-		return version;
-	(void)sscanf(text + strcspn(text, "0123456789"), "%u", &version);
+		return UINT32_MAX;
+	version = strtoul(text + strcspn(text, "0123456789"), NULL, 10);
 	free(text);
-	return version;
+	return version == 0 || version > UINT32_MAX ? UINT32_MAX : (unsigned int)version;
 }
 
 static int start_once(struct session *s, char **rows)

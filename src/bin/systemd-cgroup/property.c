@@ -23,7 +23,7 @@ int property_parse_cpus(const char *text, uint8_t *mask, size_t size, size_t *re
 
 	memset(mask, 0, size);
 	for (char *p = (char *)(uintptr_t)text;;) {
-		uint64_t first, last;
+		uint64_t first = 0, last;
 		int r = parse_uint(p, &p, &first);
 
 		last = first;
