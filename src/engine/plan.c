@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "engine/plan_parts.h"
+#include "engine/seccomp_profile.h"
 #include "sandbox/defaults.h"
 #include "spec/docker_exec.h"
 
@@ -93,6 +94,21 @@ static int check_sysctl(const char *key, struct bh_error *err)
 		key);
 }
 
+/* A profile that cannot be used is refused when the container is made, not when it is started. */
+static int check_profile(const struct docker_host_config *h, struct bh_error *err)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct seccomp_context context;
+	struct oci_seccomp seccomp;
+
+	if (h->security.seccomp_profile == NULL)
+		return 0;
+	if (arena_init(&a, OCI_ARENA_MAX) < 0)
+		return no_memory(err);
+	seccomp_context_init(plan_capabilities(&h->cap_add, &h->cap_drop), &context);
+	return seccomp_profile_convert(h->security.seccomp_profile, &context, &a, &seccomp, err);
+}
+
 int plan_check(const struct docker_create *create, const struct daemon_config *daemon,
 	struct bh_error *err)
 {
@@ -114,14 +130,12 @@ int plan_check(const struct docker_create *create, const struct daemon_config *d
 		return bh_fail(err, -ENOTSUP,
 			"the host's user namespace is not supported by this build yet; leave "
 			"--userns out");
-	if (h->security.seccomp_profile != NULL)
-		return bh_fail(err, -ENOTSUP,
-			"--security-opt seccomp=PROFILE is not supported by this build yet; "
-			"\"builtin\" and \"unconfined\" are");
 	r = check_caps(&h->cap_add, err);
 	for (size_t i = 0; r == 0 && i < h->sysctls.count; i++)
 		r = check_sysctl(h->sysctls.items[i].key, err);
-	return r < 0 ? r : plan_check_hosts(&h->extra_hosts, err);
+	if (r == 0)
+		r = plan_check_hosts(&h->extra_hosts, err);
+	return r < 0 ? r : check_profile(h, err);
 }
 
 static bool has_variable(const struct oci_strings *env, const char *name)
@@ -227,9 +241,11 @@ static int set_sysctls(const struct docker_pairs *asked, struct arena *a, struct
 	return 0;
 }
 
-static void set_security(const struct plan_input *in, struct oci_config *c)
+static int set_security(const struct plan_input *in, uint64_t caps, struct arena *a,
+	struct oci_config *c, struct bh_error *err)
 {
 	const struct docker_host_config *h = &in->create->host;
+	struct seccomp_context context;
 
 	if (h->security.seccomp_unconfined)
 		c->seccomp = (struct oci_seccomp){0};
@@ -243,6 +259,10 @@ static void set_security(const struct plan_input *in, struct oci_config *c)
 		c->process.oom_score_adj.set = true;
 		c->process.oom_score_adj.value = h->oom_score_adj;
 	}
+	if (h->security.seccomp_profile == NULL)
+		return 0;
+	seccomp_context_init(caps, &context);
+	return seccomp_profile_convert(h->security.seccomp_profile, &context, a, &c->seccomp, err);
 }
 
 static bool no_new_privileges(const struct plan_input *in)
@@ -294,7 +314,9 @@ int plan_config(
 	c.process.console_width = h->console_width;
 	c.annotations = h->annotations.items;
 	c.annotation_count = h->annotations.count;
-	set_security(in, &c);
+	r = set_security(in, caps, a, &c, err);
+	if (r < 0)
+		return r;
 	r = set_limits(in, a, &c.process);
 	if (r == 0)
 		r = set_sysctls(&h->sysctls, a, &c);

@@ -4,6 +4,7 @@
 #include <sys/mount.h>
 
 #include "engine/plan.h"
+#include "engine/seccomp_profile.h"
 #include "spec/docker_exec.h"
 #include "test.h"
 
@@ -205,4 +206,40 @@ TEST(exec_never_has_more)
 		b += strcmp(p.env.items[i], "B=3") == 0;
 	}
 	CHECK_INT(b, 1);
+}
+
+TEST(seccomp_profile_conditions)
+{
+	static const char text[] =
+		"{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"archMap\":[{\"architecture\":"
+		"\"SCMP_ARCH_X86_64\",\"subArchitectures\":[\"SCMP_ARCH_X86\"]}],\"syscalls\":["
+		"{\"names\":[\"read\",\"write\"],\"action\":\"SCMP_ACT_ALLOW\"},"
+		"{\"names\":[\"mount\"],\"action\":\"SCMP_ACT_ALLOW\",\"includes\":{\"caps\":"
+		"[\"CAP_SYS_ADMIN\"]}},"
+		"{\"name\":\"clone\",\"action\":\"SCMP_ACT_ALLOW\",\"excludes\":{\"caps\":"
+		"[\"CAP_SYS_ADMIN\"],\"arches\":[\"s390\"]}},"
+		"{\"names\":[\"ptrace\"],\"action\":\"SCMP_ACT_ALLOW\",\"includes\":"
+		"{\"minKernel\":\"4.8\"}},"
+		"{\"names\":[\"sync\"],\"action\":\"SCMP_ACT_ALLOW\",\"includes\":{\"arches\":"
+		"[\"arm64\"]}}]}";
+	struct seccomp_context context = {.architecture = "SCMP_ARCH_X86_64",
+		.machine = "amd64",
+		.kernel_major = 5,
+		.kernel_minor = 15};
+	struct oci_seccomp s;
+	const struct json *tree;
+
+	CHECK_INT(arena_init(&arena, OCI_ARENA_MAX), 0);
+	CHECK_INT(json_parse(text, strlen(text), &arena, &tree, NULL), 0);
+	CHECK_INT(seccomp_profile_convert(tree, &context, &arena, &s, NULL), 0);
+	CHECK_INT(s.architectures.count, 2);
+	CHECK_INT(s.rule_count, 3);
+	CHECK_STR(s.rules[1].names.items[0], "clone");
+	CHECK_STR(s.rules[2].names.items[0], "ptrace");
+	context.capabilities = UINT64_C(1) << CAP_SYS_ADMIN;
+	context.kernel_major = 4;
+	context.kernel_minor = 7;
+	CHECK_INT(seccomp_profile_convert(tree, &context, &arena, &s, NULL), 0);
+	CHECK_INT(s.rule_count, 2);
+	CHECK_STR(s.rules[1].names.items[0], "mount");
 }
