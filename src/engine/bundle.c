@@ -206,11 +206,29 @@ static int write_config(int dir, const struct oci_config *config, struct bh_erro
 	return r < 0 ? bh_fail_errno(err, r, "write " SHIM_CONFIG_FILE) : 0;
 }
 
+/* The container's own driver and options; what it leaves open is the engine's default, options only
+ * where the driver is the default's too. */
+static struct docker_log_config merge_log(
+	const struct docker_log_config *own, const struct docker_log_config *fallback)
+{
+	const char *type = fallback->type != NULL ? fallback->type : "json-file";
+	struct docker_log_config log = *own;
+
+	if (log.type == NULL)
+		log.type = type;
+	if (strcmp(log.type, type) != 0)
+		return log;
+	if (log.max_size == 0)
+		log.max_size = fallback->max_size;
+	if (log.max_file == 0)
+		log.max_file = fallback->max_file;
+	return log;
+}
+
 static int write_options(const struct container_entry *c, int dir,
 	const struct docker_create *create, struct bh_error *err)
 {
-	const struct docker_log_config *log =
-		create->host.log.type != NULL ? &create->host.log : &c->engine->config->log;
+	const struct docker_log_config log = merge_log(&create->host.log, &c->engine->config->log);
 	_cleanup_buf_ struct buf text;
 	char bundle[4096];
 	struct shim_options options = {.id = c->c.id,
@@ -218,12 +236,10 @@ static int write_options(const struct container_entry *c, int dir,
 		.open_stdin = c->c.open_stdin,
 		.stdin_once = c->c.stdin_once,
 		.root_fd = true,
-		.log_driver = log->type != NULL && strcmp(log->type, "none") == 0
-				      ? SHIM_LOG_NONE
-				      : SHIM_LOG_JSON_FILE,
+		.log_driver = strcmp(log.type, "none") == 0 ? SHIM_LOG_NONE : SHIM_LOG_JSON_FILE,
 		.log_path = c->c.log_path,
-		.log_max_size = log->max_size,
-		.log_max_file = log->max_file != 0 ? log->max_file : LOG_FILES};
+		.log_max_size = log.max_size,
+		.log_max_file = log.max_file != 0 ? log.max_file : LOG_FILES};
 	int r;
 
 	bundle_path(c, bundle, sizeof(bundle));

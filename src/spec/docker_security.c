@@ -355,7 +355,8 @@ int docker_read_log_config(struct docker_reader *r, const struct json *node, voi
 
 	if (code == 0)
 		code = check_driver(r, spec.type);
-	out->type = spec.type;
+	/* The client says "" where it leaves the choice to the engine. */
+	out->type = spec.type != NULL && spec.type[0] != '\0' ? spec.type : NULL;
 	for (size_t i = 0; code == 0 && i < spec.options.count; i++)
 		code = docker_read_log_option(
 			r, spec.options.items[i].key, spec.options.items[i].value, out);
