@@ -50,49 +50,6 @@ static bool in_initial_userns(void)
 	       outside == 0 && size == UINT32_MAX;
 }
 
-static bool sets_network(const struct oci_config *config)
-{
-	for (size_t i = 0; i < config->sysctl_count; i++)
-		if (strncmp(config->sysctl[i].key, "net", 3) == 0)
-			return true;
-	return false;
-}
-
-/* A path may lead to the caller's own namespace; what is then set in it would be set on the host.
- */
-static int check_joined_network(const struct creation *c, struct bh_error *err)
-{
-	struct stat own, joined;
-
-	if (c->join[OCI_NS_NETWORK] < 0 || !sets_network(c->config))
-		return 0;
-	if (fstat(c->join[OCI_NS_NETWORK], &joined) < 0 || stat("/proc/self/ns/net", &own) < 0)
-		return bh_fail_errno(err, -errno, "compare network namespaces");
-	if (own.st_ino == joined.st_ino && own.st_dev == joined.st_dev)
-		return bh_fail(err, -EINVAL,
-			"/linux/sysctl: %s is the host's network namespace; a net sysctl would "
-			"change "
-			"the host",
-			c->config->namespaces[OCI_NS_NETWORK].path);
-	return 0;
-}
-
-static int open_joined(struct creation *c, struct bh_error *err)
-{
-	for (unsigned int i = 0; i < OCI_NS_COUNT; i++) {
-		const struct oci_ns *ns = &c->config->namespaces[i];
-
-		c->join[i] = -EBADF;
-		if (ns->mode != OCI_NS_JOIN)
-			continue;
-		c->join[i] = open(ns->path, O_RDONLY | O_CLOEXEC);
-		if (c->join[i] < 0)
-			return bh_fail_errno(err, -errno, "/linux/namespaces: open %s namespace %s",
-				plan_namespace_name(i), ns->path);
-	}
-	return check_joined_network(c, err);
-}
-
 static int make_plan(struct creation *c, struct bh_error *err)
 {
 	struct plan_facts facts = {
@@ -110,7 +67,7 @@ static int make_plan(struct creation *c, struct bh_error *err)
 		r = seccomp_policy_compile(&c->config->seccomp, &c->arena, &c->filter, NULL, err);
 		c->has_filter = r == 0;
 	}
-	return r < 0 ? r : open_joined(c, err);
+	return r < 0 ? r : creation_open_joined(c, err);
 }
 
 /* Before the first group is made: what a crash would leave behind is known. */
@@ -256,6 +213,10 @@ static int make_processes(struct creator *cr, struct bh_error *err)
 	struct creation *c = &cr->c;
 	int r;
 
+	/* Processes of a pid namespace that is joined see process 1 from its first moment on, while
+	 * its root is still the host's: it starts out undumpable. */
+	if (c->plan.join_pid && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return bh_fail_errno(err, -errno, "become undumpable");
 	if (c->plan.builder || c->plan.join_user) {
 		r = clone_helper(cr, err);
 	} else {

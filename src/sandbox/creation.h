@@ -47,6 +47,10 @@ struct creation {
 _Noreturn void creation_builder(struct creation *c);
 _Noreturn void creation_init(struct creation *c, int builder);
 
+/* Open the namespaces joined by path into c->join; refused where the container would change the
+ * host's. */
+int creation_open_joined(struct creation *c, struct bh_error *err);
+
 /* Steps both use. */
 int creation_join(const struct creation *c, uint64_t flags, struct bh_error *err);
 int creation_set_sysctls(const struct oci_config *config, struct bh_error *err);

@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -23,6 +24,7 @@
 #include "base/arena.h"
 #include "base/mem.h"
 #include "kernel/process.h"
+#include "kernel/userns.h"
 #include "sandbox/channel.h"
 #include "sandbox/console.h"
 #include "sandbox/gate.h"
@@ -63,6 +65,17 @@ static int differs(pid_t pid, const char *name, bool *ret, struct bh_error *err)
 	return 0;
 }
 
+/* What was read by the number of process 1 was its own: the number is not given away again while
+ * the descriptor still reaches the process. A container always has a mount namespace of its own. */
+static int check_namespaces(const struct execution *e, struct bh_error *err)
+{
+	if (pidfd_send_signal(e->request->init_pidfd, 0, NULL, 0) < 0)
+		return bh_fail_errno(err, -errno, "cannot exec in a stopped container");
+	if ((e->join & CLONE_NEWNS) == 0)
+		return bh_fail(err, -ESRCH, "process 1 is in the caller's mount namespace");
+	return 0;
+}
+
 static int find_namespaces(struct execution *e, struct bh_error *err)
 {
 	for (unsigned int i = 0; i < OCI_NS_COUNT; i++) {
@@ -74,7 +87,7 @@ static int find_namespaces(struct execution *e, struct bh_error *err)
 		if (other)
 			e->join |= plan_namespace_flag(i);
 	}
-	return 0;
+	return check_namespaces(e, err);
 }
 
 static int check_capabilities(struct execution *e, struct bh_error *err)
@@ -180,6 +193,7 @@ static int enter_groups(struct execution *e, struct bh_error *err)
 
 static int enter(struct execution *e, struct process_setup *p, struct bh_error *err)
 {
+	const struct oci_config *config = e->request->config;
 	int r = enter_groups(e, err);
 
 	if (r == 0)
@@ -188,6 +202,8 @@ static int enter(struct execution *e, struct process_setup *p, struct bh_error *
 		r = limits_set_oom_score(&e->process, 0, err);
 	if (r < 0)
 		return r;
+	if (config->personality.set && personality(config->personality.value) < 0)
+		return bh_fail_errno(err, -errno, "/linux/personality");
 	/* From here on processes of the container can see this one. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return bh_fail_errno(err, -errno, "become undumpable");
@@ -198,6 +214,8 @@ static int enter(struct execution *e, struct process_setup *p, struct bh_error *
 			return bh_fail_errno(err, -errno, "drop the caller's groups");
 		if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 			return bh_fail_errno(err, -errno, "become root of the user namespace");
+		/* A change of ids sets this to fs.suid_dumpable, which may be 1. */
+		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	}
 	return 0;
 }
@@ -215,8 +233,10 @@ static _Noreturn void joiner(struct execution *e)
 		.terminal = -EBADF,
 		.lsm = -EBADF,
 		.limits = (e->join & CLONE_NEWUSER) == 0,
-		.no_setgroups = e->request->rootless && (e->join & CLONE_NEWUSER) != 0,
+		.no_setgroups = (e->request->rootless || (e->join & CLONE_NEWUSER) != 0) &&
+				userns_setgroups_denied(e->request->init_pid),
 		.channel = e->child,
+		.gate = GATE_INIT,
 	};
 	pid_t pid;
 

@@ -21,6 +21,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "kernel/process.h"
+#include "kernel/userns.h"
 #include "sandbox/channel.h"
 #include "sandbox/console.h"
 #include "sandbox/creation.h"
@@ -282,10 +283,11 @@ static _Noreturn void run(const struct creation *c, struct process_setup *p)
 
 /* Nobody inside looks into this process or traces it before it has become the user's program. In a
  * user namespace the ids are still the caller's, which are not mapped there. */
-static int become_root(const struct creation *c, struct bh_error *err)
+static int become_root(
+	const struct creation *c, const struct process_setup *p, struct bh_error *err)
 {
 	if (c->plan.join_user || c->plan.uid_count > 0) {
-		if (!c->plan.deny_setgroups && setgroups(0, NULL) < 0)
+		if (!p->no_setgroups && setgroups(0, NULL) < 0)
 			return bh_fail_errno(err, -errno, "drop the caller's groups");
 		if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 			return bh_fail_errno(err, -errno, "become root of the user namespace");
@@ -302,12 +304,16 @@ static int set_up(struct creation *c, int builder, struct process_setup *p, stru
 
 	if (r == 0)
 		r = enter_namespaces(c, err);
+	/* The host's /proc is still there, and a joined user namespace may have been made by
+	 * anybody. */
+	if (r == 0 && (c->request->rootless || c->plan.join_user))
+		p->no_setgroups = p->no_setgroups || userns_setgroups_denied(0);
 	if (r == 0)
 		r = lsm_open(p->process, &p->lsm, err);
 	if (r == 0 && p->limits)
 		r = limits_set_oom_score(p->process, 0, err);
 	if (r == 0)
-		r = become_root(c, err);
+		r = become_root(c, p, err);
 	if (r == 0)
 		r = builder >= 0 ? await_rootfs(builder, err) : build_rootfs(c, err);
 	(void)fd_close(builder);
@@ -336,6 +342,7 @@ void creation_init(struct creation *c, int builder)
 		.limits = !c->plan.builder,
 		.no_setgroups = c->plan.deny_setgroups,
 		.channel = c->child,
+		.gate = c->gate,
 	};
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);

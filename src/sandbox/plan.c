@@ -225,6 +225,10 @@ int sandbox_plan_make(const struct oci_config *config, const struct plan_facts *
 			"/linux/namespaces: a container needs a mount namespace; without one its "
 			"mounts "
 			"would be the host's");
+	if (is_new(config, OCI_NS_USER) && is_joined(config, OCI_NS_MOUNT))
+		return bh_fail(err, -ENOTSUP,
+			"/linux/namespaces: a mount namespace is joined together with the user "
+			"namespace that owns it, not with a new one");
 	plan_namespaces(config, facts, &plan);
 	r = plan_ids(config, facts, a, &plan, err);
 	if (r < 0)

@@ -11,7 +11,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -47,7 +46,7 @@ static int join_keyring(const char *name, struct bh_error *err)
 {
 	if (name == NULL || syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name) >= 0)
 		return 0;
-	if (errno == ENOSYS || errno == EPERM || errno == EDQUOT)
+	if (errno == ENOSYS || errno == EPERM)
 		return 0; /* no keyrings here, or a filter outside denies them: the same as runc */
 	return bh_fail_errno(err, -errno, "make a session keyring");
 }
@@ -70,6 +69,28 @@ static void own_stdio(const struct oci_user *user)
 	}
 }
 
+/* All but the standard and the preserved descriptors and those this process still needs, which are
+ * sockets, fifos or an attribute file: no path leads through them. */
+static int close_others(const struct process_setup *p, struct bh_error *err)
+{
+	const int keep[] = {p->channel, p->gate.wait, p->gate.result, p->lsm};
+	unsigned int first = FIRST_FREE_FD + p->preserve_fds;
+
+	for (;;) {
+		unsigned int next = UINT_MAX;
+
+		for (size_t i = 0; i < ARRAY_SIZE(keep); i++)
+			if (keep[i] >= 0 && (unsigned int)keep[i] >= first &&
+				(unsigned int)keep[i] < next)
+				next = (unsigned int)keep[i];
+		if (next > first && close_range(first, next - 1, 0) < 0)
+			return bh_fail_errno(err, -errno, "close descriptors");
+		if (next == UINT_MAX)
+			return 0;
+		first = next + 1;
+	}
+}
+
 int process_attach(struct process_setup *p, struct bh_error *err)
 {
 	int r;
@@ -84,7 +105,9 @@ int process_attach(struct process_setup *p, struct bh_error *err)
 			return r;
 	}
 	own_stdio(&p->process->user);
-	r = process_home(p, err);
+	r = close_others(p, err);
+	if (r == 0)
+		r = process_home(p, err);
 	return r < 0 ? r : join_keyring(p->keyring, err);
 }
 
@@ -138,8 +161,9 @@ static int set_ids(const struct process_setup *p, struct bh_error *err)
 		return bh_fail_errno(err, -errno, "/process/user/gid: become group %u", user->gid);
 	if (setresuid(user->uid, user->uid, user->uid) < 0)
 		return bh_fail_errno(err, -errno, "/process/user/uid: become user %u", user->uid);
-	/* A change of ids makes the process undumpable; whoever was so before stays so. */
 	(void)prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
+	/* A change of ids sets this to fs.suid_dumpable, which may be 1. */
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	return 0;
 }
 
@@ -190,7 +214,12 @@ static int check_program(const char *path)
 		return -errno;
 	if (S_ISDIR(st.st_mode))
 		return -EACCES;
-	return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0 ? -errno : 0;
+	if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0)
+		return 0;
+	/* The container's own filter may be on and not know faccessat2(2): execve(2) will tell. */
+	if (errno != EACCES && errno != EROFS && (st.st_mode & 0111) != 0)
+		return 0;
+	return -EACCES;
 }
 
 static int search_path(const char *name, const char *list, char *out, size_t size)
@@ -222,10 +251,13 @@ static int find_program(struct process_setup *p, struct bh_error *err)
 	if (strchr(name, '/') != NULL) {
 		r = check_program(name);
 		p->program = name;
-		if (r < 0)
-			return bh_fail_errno(err, r, "exec: \"%s\": %s %s", name,
-				r == -ENOENT ? "stat" : "exec", name);
-		return 0;
+		/* In these words: clients tell 127 and 126 from other failures by them. */
+		if (r == -ENOENT)
+			return bh_fail(err, r, "exec: \"%s\": stat %s: no such file or directory",
+				name, name);
+		if (r == -EACCES)
+			return bh_fail(err, r, "exec: \"%s\": permission denied", name);
+		return r < 0 ? bh_fail_errno(err, r, "exec: \"%s\"", name) : 0;
 	}
 	r = search_path(name, environment(p->process, "PATH"), found, sizeof(found));
 	p->program = found;
@@ -284,8 +316,6 @@ int process_execute(struct process_setup *p, struct bh_error *err)
 	if (r < 0)
 		return r;
 	reset_signals();
-	if (close_range(FIRST_FREE_FD + p->preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
-		return bh_fail_errno(err, -errno, "close descriptors");
 	if (process->no_new_privileges) {
 		r = attach_filter(p, err);
 		if (r < 0)
@@ -293,5 +323,7 @@ int process_execute(struct process_setup *p, struct bh_error *err)
 	}
 	(void)execve(p->program, (char *const *)process->args.items, (char *const *)p->env);
 	r = -errno;
+	if (r == -ENOENT) /* its interpreter */
+		return bh_fail(err, r, "exec %s: no such file or directory", p->program);
 	return bh_fail_errno(err, r, "exec %s", p->program);
 }

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "sandbox/gate.h"
 #include "spec/oci.h"
 
 struct process_setup {
@@ -32,6 +33,7 @@ struct process_setup {
 	bool limits;         /* the process applies its own limits */
 	bool no_setgroups;   /* setgroups(2) is denied in this user namespace */
 	int channel;         /* to the creator, for the seccomp listener */
+	struct gate gate;    /* stays open, as the channel does */
 	const char *program; /* found by process_prepare() */
 	bool filter_attached;
 	const char **env; /* from process_home() */
@@ -39,7 +41,9 @@ struct process_setup {
 
 /* Environment of the process, with HOME added from the container's /etc/passwd if it lacks it. */
 int process_home(struct process_setup *p, struct bh_error *err);
-/* Standard descriptors, session, terminal, keyring, limits. */
+/* Standard descriptors, session, terminal, keyring, limits. Closes every other descriptor that is
+ * neither preserved nor named above: execve(2) looks the program and its interpreter up before it
+ * closes any, so a path through /proc/self/fd would reach what the caller had open. */
 int process_attach(struct process_setup *p, struct bh_error *err);
 /* Identity: everything up to, but not including, the filter of a no_new_privs process. The program
  * is looked up as the user it will run as: -ENOENT and -EACCES keep their meaning. */

@@ -16,7 +16,7 @@
 #include "kernel/mount.h"
 #include "kernel/path.h"
 
-static int mount_id(int fd, uint64_t *ret)
+int rootfs_mount_id(int fd, uint64_t *ret)
 {
 	struct statx st;
 
@@ -37,10 +37,10 @@ static int make_holder_private(int dir)
 		_cleanup_close_ int up = openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
 		struct stat here, there;
 		uint64_t id = 0, up_id = 0;
-		int r = up < 0 ? -errno : mount_id(at, &id);
+		int r = up < 0 ? -errno : rootfs_mount_id(at, &id);
 
 		if (r == 0)
-			r = mount_id(up, &up_id);
+			r = rootfs_mount_id(up, &up_id);
 		if (r == 0 && (fstat(at, &here) < 0 || fstat(up, &there) < 0))
 			r = -errno;
 		if (r < 0)
@@ -274,15 +274,28 @@ static int readonly_root(struct rootfs *fs, struct bh_error *err)
 	return r < 0 ? bh_fail_errno(err, r, "make the root file system read-only") : 0;
 }
 
+/* Whether what is at /dev was bound there, also by another name for it: a link of the image. Nodes
+ * and links would be made, and one replaced, in a directory of the host. */
+static bool dev_is_bound(const struct rootfs *fs)
+{
+	_cleanup_close_ int dev = -EBADF;
+	uint64_t id;
+
+	if (fs->dev_bind == 0)
+		return false;
+	dev = path_open_in_root(fs->root, "/dev", O_PATH | O_DIRECTORY, 0);
+	return dev >= 0 && rootfs_mount_id(dev, &id) == 0 && id == fs->dev_bind;
+}
+
 static int run_step(struct rootfs *fs, const struct rootfs_step *step, struct bh_error *err)
 {
 	switch (step->op) {
 	case ROOTFS_MOUNT:
 		return rootfs_mount(fs, step->mount, err);
 	case ROOTFS_DEVICE:
-		return rootfs_device(fs, step->device, err);
+		return dev_is_bound(fs) ? 0 : rootfs_device(fs, step->device, err);
 	case ROOTFS_SYMLINK:
-		return make_symlink(fs, step, err);
+		return dev_is_bound(fs) ? 0 : make_symlink(fs, step, err);
 	case ROOTFS_CWD:
 		return make_cwd(fs, step->path);
 	case ROOTFS_READONLY_PATH:

@@ -22,11 +22,12 @@ struct rootfs {
 	const struct oci_config *config;
 	const struct cgroup *cgroup;
 	const char *bundle;
-	int root;      /* O_PATH: the root of the container's root mount */
-	int pidns;     /* builder: pid namespace that proc shows, else -EBADF */
-	int null_file; /* the host's /dev/null, checked, or -EBADF while not needed */
-	int empty_dir; /* detached read-only empty tmpfs, or -EBADF while not needed */
-	int idmap;     /* user namespace of the container's maps, for idmap mounts, or -EBADF */
+	int root;          /* O_PATH: the root of the container's root mount */
+	int pidns;         /* builder: pid namespace that proc shows, else -EBADF */
+	int null_file;     /* the host's /dev/null, checked, or -EBADF while not needed */
+	int empty_dir;     /* detached read-only empty tmpfs, or -EBADF while not needed */
+	uint64_t dev_bind; /* id of the bind mount that /dev is on, 0: none */
+	int idmap;         /* user namespace of the container's maps, for idmap mounts, or -EBADF */
 };
 
 /* Make the mount namespace's propagation what the plan says and attach the root: the detached mount
@@ -38,6 +39,9 @@ void rootfs_release(struct rootfs *fs);
 int rootfs_run(struct rootfs *fs, bool after_hooks, struct bh_error *err);
 /* Make the root "/" and leave the old one. */
 int rootfs_pivot(struct rootfs *fs, bool no_pivot, struct bh_error *err);
+
+/* The kernel's number of the mount that a descriptor is on. */
+int rootfs_mount_id(int fd, uint64_t *ret);
 
 /* Steps, one file each. */
 int rootfs_mount(struct rootfs *fs, const struct oci_mount *m, struct bh_error *err);

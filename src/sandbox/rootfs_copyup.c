@@ -43,12 +43,17 @@ static int copy_content(int in, int out)
 
 static int copy_file(int from, int to, const char *name, const struct stat *st)
 {
-	_cleanup_close_ int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC),
+	_cleanup_close_ int in = openat(from, name,
+				    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC),
 			    out = -EBADF;
+	struct stat now;
 	int r;
 
-	if (in < 0)
+	/* In a shared volume the name may have become a fifo since it was looked at. */
+	if (in < 0 || fstat(in, &now) < 0)
 		return -errno;
+	if (!S_ISREG(now.st_mode))
+		return -EAGAIN;
 	out = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (out < 0)
 		return -errno;

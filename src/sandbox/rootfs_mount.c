@@ -163,6 +163,17 @@ static int copy_symlink(
 	return 0;
 }
 
+/* The image may have other names for /dev: what counts is where the mount ended up. */
+static void note_dev(struct rootfs *fs, int mount)
+{
+	_cleanup_close_ int dev = path_open_in_root(fs->root, "/dev", O_PATH | O_DIRECTORY, 0);
+	uint64_t id, dev_id;
+
+	if (dev >= 0 && rootfs_mount_id(dev, &dev_id) == 0 && rootfs_mount_id(mount, &id) == 0 &&
+		id == dev_id)
+		fs->dev_bind = id;
+}
+
 static int bind_mount(struct rootfs *fs, const struct oci_mount *m, struct bh_error *err)
 {
 	_cleanup_close_ int source = -EBADF, copy = -EBADF, target = -EBADF;
@@ -191,7 +202,11 @@ static int bind_mount(struct rootfs *fs, const struct oci_mount *m, struct bh_er
 	if (target < 0)
 		return bh_fail_errno(err, target, "make the mount point");
 	r = mount_attach(copy, target);
-	return r < 0 ? bh_fail_errno(err, r, "attach") : 0;
+	if (r < 0)
+		return bh_fail_errno(err, r, "attach");
+	if (S_ISDIR(st.st_mode))
+		note_dev(fs, copy);
+	return 0;
 }
 
 static int remount(struct rootfs *fs, const struct oci_mount *m, struct bh_error *err)
