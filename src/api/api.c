@@ -210,17 +210,32 @@ static void on_request(void *userdata, struct http_exchange *x)
 		r->route->handler(r);
 }
 
+/* Once for each request, before its answer leaves; of one that is never answered, at its end. */
+static void record(struct api *api, struct api_request *r)
+{
+	if (r->recorded)
+		return;
+	r->recorded = true;
+	if (guard_verb_writes(r->route->verb))
+		audit_write(
+			api->options.audit, r->x->caller, r->route->verb, r->object, r->x->status);
+	log_write(api->options.log, LOG_LEVEL_DEBUG, "%s %s: %d",
+		http_method_name(r->x->request.method), r->route->pattern, r->x->status);
+}
+
+static void on_answering(void *userdata, struct http_exchange *x)
+{
+	if (x->data != NULL)
+		record(userdata, x->data);
+}
+
 static void on_finished(void *userdata, struct http_exchange *x)
 {
-	struct api *api = userdata;
 	struct api_request *r = x->data;
 
 	if (r == NULL)
 		return;
-	if (guard_verb_writes(r->route->verb))
-		audit_write(api->options.audit, x->caller, r->route->verb, r->object, x->status);
-	log_write(api->options.log, LOG_LEVEL_DEBUG, "%s %s: %d",
-		http_method_name(x->request.method), r->route->pattern, x->status);
+	record(userdata, r);
 	request_free(r);
 	x->data = NULL;
 }
@@ -228,6 +243,7 @@ static void on_finished(void *userdata, struct http_exchange *x)
 static const struct http_server_ops server_ops = {
 	.head = on_head,
 	.request = on_request,
+	.answering = on_answering,
 	.finished = on_finished,
 	.error_body = error_body,
 };

@@ -80,10 +80,19 @@ void conn_send(struct http_conn *c)
 	}
 }
 
+static void set_status(struct http_conn *c, int status)
+{
+	const struct http_server_options *o = &c->server->options;
+
+	c->x.status = status;
+	if (c->live && o->ops->answering != NULL)
+		o->ops->answering(o->userdata, &c->x);
+}
+
 /* Status line and headers up to the length, which the caller adds. */
 static void put_head(struct http_conn *c, struct buf *out, int status, const char *type)
 {
-	c->x.status = status;
+	set_status(c, status);
 	buf_printf(out, "HTTP/1.1 %d %s\r\n", status, http_status_text(status));
 	if (c->server->options.common_headers != NULL)
 		buf_puts(out, c->server->options.common_headers);
@@ -185,7 +194,7 @@ int http_handover_begin(struct http_exchange *x, const char *type, struct http_h
 
 void http_handover_done(struct http_exchange *x)
 {
-	x->status = x->request.upgrade ? 101 : 200;
+	set_status(x->conn, x->request.upgrade ? 101 : 200);
 	conn_close(x->conn, false);
 }
 
@@ -199,7 +208,7 @@ void http_raw_answer(struct http_exchange *x, const char *type, const void *data
 		buf_append(&c->out, data, len) < 0)
 		mark_broken(c);
 	buf_release(&handover.answer);
-	x->status = x->request.upgrade ? 101 : 200;
+	set_status(c, x->request.upgrade ? 101 : 200);
 	c->close_after = true;
 	conn_answered(c);
 }

@@ -72,6 +72,8 @@ struct http_server_ops {
 	/* Set body_mode and body_max, or answer. */
 	void (*head)(void *userdata, struct http_exchange *x);
 	void (*request)(void *userdata, struct http_exchange *x);
+	/* The answer's head, with x->status, is about to leave. */
+	void (*answering)(void *userdata, struct http_exchange *x);
 	/* The exchange is over in whichever way; last call for it (to free x->data). */
 	void (*finished)(void *userdata, struct http_exchange *x);
 	/* Make the JSON text of an error the server itself answers with. */

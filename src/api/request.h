@@ -34,6 +34,7 @@ struct api_request {
 	struct arena arena;
 	const struct json *body; /* NULL without */
 	const char *object;      /* named in the audit record; in the arena */
+	bool recorded;           /* in the audit trail */
 	struct api_pending *pending;
 	bool tty;                                   /* the stream asked for is a terminal's */
 	void *stream;                               /* a streaming handler's state */
