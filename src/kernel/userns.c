@@ -58,6 +58,17 @@ int userns_write_maps(pid_t pid, const struct userns_range *uids, size_t uid_cou
 	return write_map(pid, "gid_map", gids, gid_count, err);
 }
 
+bool userns_setgroups_denied(pid_t pid)
+{
+	_cleanup_buf_ struct buf text;
+	char path[64] = "/proc/self/setgroups";
+
+	buf_init(&text, 64);
+	if (pid != 0)
+		(void)snprintf(path, sizeof(path), "/proc/%d/setgroups", pid);
+	return fd_read_file(AT_FDCWD, path, &text) == 0 && strncmp(buf_str(&text), "deny", 4) == 0;
+}
+
 /* The number by which the mounted proc file system knows a process: its pid namespace need not be
  * the caller's (process 1 of a container still sees the host's /proc). */
 static int pid_in_proc(int pidfd, pid_t *ret, struct bh_error *err)

@@ -21,6 +21,9 @@ struct userns_range {
 int userns_write_maps(pid_t pid, const struct userns_range *uids, size_t uid_count,
 	const struct userns_range *gids, size_t gid_count, bool deny_setgroups,
 	struct bh_error *err);
+/* Whether setgroups(2) is denied for good in the user namespace of a process (0: the caller's), as
+ * it is where an unprivileged process made it. */
+bool userns_setgroups_denied(pid_t pid);
 /* Descriptor of a user namespace with these maps that no process is in, for idmapped mounts. */
 int userns_open(const struct userns_range *uids, size_t uid_count, const struct userns_range *gids,
 	size_t gid_count, int *ret_fd, struct bh_error *err);

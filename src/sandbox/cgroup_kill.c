@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "sandbox/cgroup_internal.h"
@@ -51,6 +52,26 @@ static void thaw(struct cgroup *cg)
 	(void)cg->backend->freeze(cg, false, cgroup_now_ms() + KILL_FREEZE_MS, NULL);
 }
 
+static int move_to(pid_t pid, void *data)
+{
+	char text[16];
+
+	(void)snprintf(text, sizeof(text), "%d", pid);
+	(void)cgroup_write(data, "cgroup.procs", text);
+	return 0;
+}
+
+/* On v1 somebody may have moved processes to a freezer of another place, which is not ours to thaw.
+ * Back in the container's own they thaw with it. */
+static void fetch_frozen(struct cgroup *cg)
+{
+	const struct cgroup_group *freezer = cgroup_group_of(cg, "freezer");
+	const struct cgroup_group *group = cgroup_group_main(cg);
+
+	if (freezer != NULL && group != freezer)
+		(void)cgroup_dir_each_pid(group->dir, move_to, (void *)freezer->dir);
+}
+
 /* One pass in which nothing can fork: what is frozen gets its signal and takes it when thawed. */
 static void kill_frozen(struct cgroup *cg)
 {
@@ -59,6 +80,7 @@ static void kill_frozen(struct cgroup *cg)
 	cg->backend->stop_forks(cg);
 	(void)cg->backend->freeze(cg, true, cgroup_now_ms() + KILL_FREEZE_MS, NULL);
 	(void)signal_pass(cg, SIGKILL, &count);
+	fetch_frozen(cg);
 	thaw(cg);
 }
 

@@ -108,16 +108,22 @@ static int run_hook(const struct oci_hook *hook, const char *state, struct bh_er
 		text[0] != '\0' ? ": " : "", text);
 }
 
+int sandbox_run_hook(const struct oci_hook *hook, const char *state, const char *what, size_t index,
+	struct bh_error *err)
+{
+	int r = run_hook(hook, state, err);
+
+	return r < 0 ? bh_wrap(err, "error running %s hook #%zu", what, index) : 0;
+}
+
 int sandbox_run_hooks(
 	const struct oci_hooks *hooks, const char *state, const char *what, struct bh_error *err)
 {
-	for (size_t i = 0; i < hooks->count; i++) {
-		int r = run_hook(&hooks->items[i], state, err);
+	int r = 0;
 
-		if (r < 0)
-			return bh_wrap(err, "%s hook #%zu", what, i);
-	}
-	return 0;
+	for (size_t i = 0; i < hooks->count && r == 0; i++)
+		r = sandbox_run_hook(&hooks->items[i], state, what, i, err);
+	return r;
 }
 
 int sandbox_state_json(const struct oci_config *config, const char *id, const char *bundle,

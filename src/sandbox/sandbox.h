@@ -102,6 +102,9 @@ int sandbox_protect_self(char **argv, char **envp, struct bh_error *err);
 /* Run hooks in order with `state` (JSON) on standard input, each bounded by its timeout. */
 int sandbox_run_hooks(const struct oci_hooks *hooks, const char *state, const char *what,
 	struct bh_error *err);
+/* One of them; index is told in errors. */
+int sandbox_run_hook(const struct oci_hook *hook, const char *state, const char *what, size_t index,
+	struct bh_error *err);
 /* The OCI state object, as given to hooks and printed by `state`. status: creating, created,
  * running, stopped. */
 int sandbox_state_json(const struct oci_config *config, const char *id, const char *bundle,

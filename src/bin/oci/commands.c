@@ -34,6 +34,9 @@ const struct option_def global_options[] = {
 	FLAG(OPT_DEBUG, "debug", 0, "log debug lines too"),
 	FLAG(OPT_SYSTEMD_CGROUP, "systemd-cgroup", 0,
 		"let systemd make the control groups; cgroupsPath is then SLICE:PREFIX:NAME"),
+	VALUE(OPT_CGROUP_MANAGER, "cgroup-manager", 0, "MANAGER",
+		"cgroupfs (default) or systemd, the same as --systemd-cgroup; disabled is refused: "
+		"a container is always in groups of its own"),
 	VALUE(OPT_ROOTLESS, "rootless", 0, "true|false|auto",
 		"tolerate missing permission on control groups (default auto)"),
 	REFUSED(OPT_CRIU, "criu", "PATH",
@@ -47,6 +50,8 @@ const size_t global_option_count = ARRAY_SIZE(global_options);
 
 #define OPTIONS_OF_A_NEW_CONTAINER                                                                 \
 	VALUE(OPT_BUNDLE, "bundle", 'b', "DIR", "the bundle (default: the working directory)"),    \
+		VALUE(OPT_CONFIG, "config", 'f', "FILE",                                           \
+			"read the configuration from FILE in place of the bundle's config.json"),  \
 		VALUE(OPT_CONSOLE_SOCKET, "console-socket", 0, "PATH",                             \
 			"unix socket that receives the master of the terminal"),                   \
 		VALUE(OPT_PIDFD_SOCKET, "pidfd-socket", 0, "PATH",                                 \

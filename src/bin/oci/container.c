@@ -13,6 +13,7 @@
 #include "sandbox/sandbox.h"
 
 #define KILL_WAIT_MS 10000
+#define KILL_SOON_MS 200
 
 int container_open(struct oci *o, const char *id, struct container *ret, struct bh_error *err)
 {
@@ -115,13 +116,12 @@ int container_run_hooks(struct oci *o, struct container *c, enum oci_hook_kind k
 		return bh_fail_errno(err, r, "write the state for %s hooks", names[kind]);
 	/* The specification wants a warning for a hook that fails here, and the rest to go on. */
 	for (size_t i = 0; i < hooks->count; i++) {
-		const struct oci_hooks one = {&hooks->items[i], 1};
 		struct bh_error hook_error = BH_ERROR_INIT;
 
-		r = sandbox_run_hooks(&one, buf_str(&state), names[kind], &hook_error);
+		r = sandbox_run_hook(
+			&hooks->items[i], buf_str(&state), names[kind], i, &hook_error);
 		if (r < 0)
-			log_write(&o->log, LOG_LEVEL_WARN, "%s hook %zu: %s", names[kind], i,
-				bh_error_text(&hook_error, r));
+			log_write(&o->log, LOG_LEVEL_WARN, "%s", bh_error_text(&hook_error, r));
 	}
 	return 0;
 }
@@ -143,7 +143,12 @@ static int kill_init(struct container *c, struct bh_error *err)
 	if (c->cgroup != NULL)
 		(void)cgroup_freeze(c->cgroup, false, NULL);
 	gone.fd = pidfd;
-	r = TEMP_FAILURE_RETRY(poll(&gone, 1, KILL_WAIT_MS));
+	r = TEMP_FAILURE_RETRY(poll(&gone, 1, KILL_SOON_MS));
+	/* It waits for others of its pid namespace, or somebody froze it elsewhere. */
+	if (r == 0 && c->cgroup != NULL)
+		(void)cgroup_signal_all(c->cgroup, SIGKILL, NULL);
+	if (r == 0)
+		r = TEMP_FAILURE_RETRY(poll(&gone, 1, KILL_WAIT_MS));
 	if (r == 0)
 		return bh_fail(err, -ETIMEDOUT, "process %d does not end", c->state.pid);
 	return r < 0 ? bh_fail_errno(err, -errno, "wait for process %d", c->state.pid) : 0;

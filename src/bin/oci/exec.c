@@ -109,6 +109,7 @@ static int launch(struct oci *o, struct exec *e, struct bh_error *err)
 		r = sandbox_exec(&request, &e->started, err);
 	if (r < 0)
 		return r;
+	log_write(&o->log, LOG_LEVEL_DEBUG, "process %d made", e->started.pid);
 	if (e->pidfd_socket >= 0)
 		r = socket_send_fd(e->pidfd_socket, e->started.pidfd, "pidfd", err);
 	if (r == 0 && pid_file != NULL)

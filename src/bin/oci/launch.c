@@ -25,6 +25,21 @@ void launch_release(struct launch *l)
 	fd_closep(&l->pidfd_socket);
 }
 
+/* --config counts from the working directory, unless it only says what the default is. */
+static int read_config(struct oci *o, int bundle, struct buf *text, struct bh_error *err)
+{
+	const char *file = options_value(&o->options, OPT_CONFIG);
+	bool other = file != NULL && strcmp(file, "config.json") != 0;
+	int r = other ? fd_read_file(AT_FDCWD, file, text)
+		      : fd_read_file(bundle, "config.json", text);
+
+	if (r == -E2BIG)
+		return bh_fail(err, r, "config.json is larger than %u bytes", OCI_CONFIG_BYTES_MAX);
+	if (r < 0 && other)
+		return bh_fail_errno(err, r, "read --config %s", file);
+	return r < 0 ? bh_fail_errno(err, r, "read config.json of the bundle") : 0;
+}
+
 /* The absolute path of the bundle, and its configuration. */
 static int read_bundle(struct oci *o, struct launch *l, struct bh_error *err)
 {
@@ -43,11 +58,10 @@ static int read_bundle(struct oci *o, struct launch *l, struct bh_error *err)
 			err, n < 0 ? -errno : -ENAMETOOLONG, "name of bundle %s", path);
 	l->container.state.bundle = arena_strndup(&o->arena, name, (size_t)n);
 	buf_init(&l->config_text, OCI_CONFIG_BYTES_MAX);
-	r = fd_read_file(fd, "config.json", &l->config_text);
-	if (r == -E2BIG)
-		return bh_fail(err, r, "config.json is larger than %u bytes", OCI_CONFIG_BYTES_MAX);
+	r = read_config(o, fd, &l->config_text, err);
 	if (r < 0)
-		return bh_fail_errno(err, r, "read config.json of bundle %s", path);
+		return r;
+	log_write(&o->log, LOG_LEVEL_DEBUG, "bundle %s", l->container.state.bundle);
 	r = json_parse(buf_str(&l->config_text), l->config_text.len, &o->arena, &tree, err);
 	if (r == 0)
 		r = oci_config_decode(tree, &o->arena, &l->container.config, err);
@@ -215,6 +229,7 @@ int launch_create(struct oci *o, struct launch *l, bool startable, struct bh_err
 	if (r < 0)
 		return r;
 	c->cgroup = TAKE_PTR(l->sandbox.cgroup);
+	log_write(&o->log, LOG_LEVEL_DEBUG, "process %d made", l->sandbox.pid);
 	return announce(o, l, err);
 }
 

@@ -109,6 +109,25 @@ static int find_root(struct oci *o, bool user, struct bh_error *err)
 	return o->root == NULL ? bh_fail_errno(err, -ENOMEM, "state root") : 0;
 }
 
+static int choose_cgroup_manager(struct oci *o, struct bh_error *err)
+{
+	const char *manager = options_value(&o->options, OPT_CGROUP_MANAGER);
+
+	o->systemd_cgroup = options_flag(&o->options, OPT_SYSTEMD_CGROUP);
+	if (manager == NULL || strcmp(manager, "cgroupfs") == 0)
+		return 0;
+	if (strcmp(manager, "disabled") == 0)
+		return bh_fail(err, -ENOTSUP,
+			"--cgroup-manager=disabled is refused: without groups its device rules and "
+			"limits could not be enforced and its processes not be found again; use "
+			"cgroupfs");
+	if (strcmp(manager, "systemd") != 0)
+		return bh_fail(err, -EINVAL,
+			"invalid value \"%s\" for --cgroup-manager: cgroupfs or systemd", manager);
+	o->systemd_cgroup = true;
+	return 0;
+}
+
 static int set_up(struct oci *o, struct bh_error *err)
 {
 	const char *rootless = o->options.global_rootless;
@@ -117,7 +136,9 @@ static int set_up(struct oci *o, struct bh_error *err)
 
 	if (r < 0)
 		return r;
-	o->systemd_cgroup = options_flag(&o->options, OPT_SYSTEMD_CGROUP);
+	r = choose_cgroup_manager(o, err);
+	if (r < 0)
+		return r;
 	if (rootless == NULL || rootless[0] == '\0' || strcasecmp(rootless, "auto") == 0)
 		o->rootless = user;
 	else if (strcasecmp(rootless, "true") == 0 || strcmp(rootless, "1") == 0)
@@ -160,7 +181,13 @@ static int run(struct oci *o, int argc, char **argv, char **envp, struct bh_erro
 		return r;
 	}
 	r = set_up(o, err);
-	return r < 0 ? r : handlers[o->options.command_id](o, err);
+	if (r < 0)
+		return r;
+	log_write(&o->log, LOG_LEVEL_DEBUG, "%s %s, states in %s", o->options.command->name,
+		o->options.arg_count > 0 ? o->options.args[0] : "", o->root);
+	r = handlers[o->options.command_id](o, err);
+	log_write(&o->log, LOG_LEVEL_DEBUG, "%s: %d", o->options.command->name, r);
+	return r;
 }
 
 static void report(const struct oci *o, const struct bh_error *err, int code)
