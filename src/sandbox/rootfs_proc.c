@@ -55,6 +55,8 @@ static int new_proc(const struct oci_mount *m, int pidns, struct bh_error *err)
 		if (r < 0)
 			return r;
 	}
+	if (m->source != NULL && fsconfig(fs, FSCONFIG_SET_STRING, "source", m->source, 0) < 0)
+		return bh_fail_errno(err, -errno, "source \"%s\"", m->source);
 	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return bh_fail_errno(err, -errno, "create");
 	fd = fsmount(fs, FSMOUNT_CLOEXEC, (unsigned int)mount_attributes(m->flags));
