@@ -124,6 +124,7 @@ class Box:
         self.config = default_config()
         self.config['linux']['cgroupsPath'] = self.group
         self.ids = [self.id]
+        self.user = None  # uid and gid of an unprivileged caller
         self.children = []
         self.make_rootfs()
 
@@ -161,8 +162,9 @@ class Box:
     def oci(self, *args, stdin=subprocess.DEVNULL, fds=(), env=None, timeout=60, cwd=None):
         """Run one command; output goes to files, because what is detached keeps a pipe open."""
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            who = {'user': self.user, 'group': self.user, 'extra_groups': []} if self.user else {}
             run = subprocess.run(self.command(*args), stdin=stdin, stdout=out, stderr=err,
-                                 pass_fds=fds, env=env, timeout=timeout, cwd=cwd, check=False)
+                                 pass_fds=fds, env=env, timeout=timeout, cwd=cwd, check=False, **who)
             out.seek(0)
             err.seek(0)
             return Result(args, run.returncode, out.read().decode(errors='replace'),
