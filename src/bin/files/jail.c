@@ -25,6 +25,18 @@
 #include "kernel/mount.h"
 #include "kernel/seccomp.h"
 
+/* A sanitizer's shadow memory needs more address space than any archive. */
+#if defined(__SANITIZE_ADDRESS__)
+#define ADDRESS_SPACE RLIM_INFINITY
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ADDRESS_SPACE RLIM_INFINITY
+#endif
+#endif
+#ifndef ADDRESS_SPACE
+#define ADDRESS_SPACE ((rlim_t)2 << 30)
+#endif
+
 #define CAP(c) (UINT64_C(1) << (c))
 
 static const uint64_t kept_capabilities = CAP(CAP_CHOWN) | CAP(CAP_DAC_OVERRIDE) |
@@ -79,7 +91,7 @@ static int set_limits(struct bh_error *err)
 	static const struct {
 		int resource;
 		rlim_t value;
-	} limits[] = {{RLIMIT_CORE, 0}, {RLIMIT_NOFILE, 64}, {RLIMIT_AS, (rlim_t)2 << 30},
+	} limits[] = {{RLIMIT_CORE, 0}, {RLIMIT_NOFILE, 64}, {RLIMIT_AS, ADDRESS_SPACE},
 		{RLIMIT_NPROC, 1}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
