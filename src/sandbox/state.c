@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -14,6 +16,9 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "kernel/path.h"
+
+#define PROCESS_LINK "process"
+#define PID_MAX      (1u << 22)
 
 #define LOCK_STEP_MS 5
 
@@ -143,13 +148,10 @@ static void write_annotations(const struct state *s, struct json_writer *w)
 	json_end_object(w);
 }
 
-int state_save(int dir, const struct state *s, const struct cgroup *cg, struct bh_error *err)
+static int write_state(const struct state *s, const struct cgroup *cg, struct buf *out)
 {
-	_cleanup_buf_ struct buf out;
-	struct json_writer w = JSON_WRITER(&out);
-	int r;
+	struct json_writer w = JSON_WRITER(out);
 
-	buf_init(&out, STATE_FILE_BYTES_MAX);
 	json_begin_object(&w);
 	json_member_string(&w, "ociVersion", s->version);
 	json_member_string(&w, "id", s->id);
@@ -168,10 +170,66 @@ int state_save(int dir, const struct state *s, const struct cgroup *cg, struct b
 		cgroup_save(cg, &w);
 	}
 	json_end_object(&w);
-	r = buf_status(&out);
+	return buf_status(out);
+}
+
+int state_save(int dir, const struct state *s, const struct cgroup *cg, struct bh_error *err)
+{
+	_cleanup_buf_ struct buf out;
+	int r;
+
+	buf_init(&out, STATE_FILE_BYTES_MAX);
+	r = write_state(s, cg, &out);
 	if (r == 0)
 		r = fd_replace_file(dir, "state.json", out.data, out.len, 0600, 0);
 	return r < 0 ? bh_fail_errno(err, r, "write state.json") : 0;
+}
+
+int state_begin(int dir, const struct state *s, const struct cgroup *cg, struct bh_error *err)
+{
+	_cleanup_close_ int fd = openat(
+		dir, "state.json", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	_cleanup_buf_ struct buf out;
+	int r;
+
+	buf_init(&out, STATE_FILE_BYTES_MAX);
+	if (fd < 0 && errno == EEXIST)
+		return state_save(dir, s, cg, err);
+	r = fd < 0 ? -errno : write_state(s, cg, &out);
+	if (r == 0)
+		r = fd_write_all(fd, out.data, out.len);
+	return r < 0 ? bh_fail_errno(err, r, "write state.json") : 0;
+}
+
+int state_set_process(int dir, pid_t pid, uint64_t start_time, struct bh_error *err)
+{
+	char text[64];
+
+	(void)snprintf(text, sizeof(text), "%d.%" PRIu64, pid, start_time);
+	if (symlinkat(text, dir, PROCESS_LINK) < 0)
+		return bh_fail_errno(err, -errno, "record process %d", pid);
+	return 0;
+}
+
+/* The link's text, checked as everything here; absent while there was no process yet. */
+static int load_process(int dir, struct state *s, struct bh_error *err)
+{
+	char text[64], *end;
+	ssize_t n = readlinkat(dir, PROCESS_LINK, text, sizeof(text) - 1);
+	unsigned long pid;
+
+	if (n < 0)
+		return errno == ENOENT ? 0 : bh_fail_errno(err, -errno, "read the process link");
+	text[n] = '\0';
+	errno = 0;
+	pid = strtoul(text, &end, 10);
+	if (end == text || *end != '.' || pid == 0 || pid > PID_MAX || errno != 0)
+		return bh_fail(err, -EINVAL, "process link: \"%s\" is no pid and start time", text);
+	s->pid = (pid_t)pid;
+	s->start_time = strtoull(end + 1, &end, 10);
+	if (*end != '\0' || errno != 0)
+		return bh_fail(err, -EINVAL, "process link: \"%s\" is no pid and start time", text);
+	return 0;
 }
 
 static const char *need_string(
@@ -262,7 +320,7 @@ int state_parse(const char *text, size_t len, const char *id, struct arena *a, s
 		return bh_fail(err, -EINVAL, "state.json: an object is needed");
 	r = parse_strings(tree, id, &s, err);
 	if (r == 0)
-		r = need_number(tree, "pid", 1u << 22, &pid, err);
+		r = need_number(tree, "pid", PID_MAX, &pid, err);
 	if (r == 0)
 		r = need_number(tree, "startTime", UINT64_MAX, &s.start_time, err);
 	if (r == 0)
@@ -288,6 +346,7 @@ int state_load(int dir, const char *id, struct arena *a, struct state *ret, stru
 	_cleanup_close_ int fd =
 		path_open_beneath(dir, "state.json", O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
 	_cleanup_buf_ struct buf text;
+	struct state s;
 	int r;
 
 	buf_init(&text, STATE_FILE_BYTES_MAX);
@@ -296,13 +355,20 @@ int state_load(int dir, const char *id, struct arena *a, struct state *ret, stru
 	r = fd < 0 ? fd : fd_read_all(fd, &text);
 	if (r < 0)
 		return bh_fail_errno(err, r, "read state.json of container %s", id);
-	return state_parse(buf_str(&text), text.len, id, a, ret, err);
+	if (text.len == 0) /* about to be written by state_begin() */
+		return bh_fail(err, -ENOENT, "container does not exist");
+	r = state_parse(buf_str(&text), text.len, id, a, &s, err);
+	if (r == 0)
+		r = load_process(dir, &s, err);
+	if (r == 0)
+		*ret = s;
+	return r;
 }
 
 int state_remove(int root, int dir, const char *id, struct bh_error *err)
 {
 	static const char *const files[] = {
-		"start", "result", "state.json", "state.json.new", "config.json"};
+		"start", "result", PROCESS_LINK, "state.json", "state.json.new", "config.json"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 		if (unlinkat(dir, files[i], 0) < 0 && errno != ENOENT)

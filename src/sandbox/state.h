@@ -7,13 +7,15 @@
  *
  *   config.json  the bundle's configuration as it was when the container was created
  *   state.json   what is needed to find and remove everything the container has
+ *   process      a symbolic link whose text is "PID.STARTTIME": one system call, whole or not there
  *   start        the fifo on which process 1 of a created container waits (sandbox/gate.h)
  *   result       the fifo on which it answers
  *
- * state.json is written ahead: first with the groups, then with the pid, each before process 1 goes
- * on, so that a runtime killed at any point leaves enough for `delete --force`. A directory without
- * state.json owns nothing else. The directory's flock(2) is held by whoever changes the container;
- * readers do not lock. Content is checked as if an enemy had written it.
+ * Both are written ahead: state.json with the groups before they are made, the link with the pid
+ * before process 1 goes on, so that a runtime killed at any point leaves enough for `delete
+ * --force`. A directory without state.json owns nothing else. The directory's flock(2) is held by
+ * whoever changes the container; readers do not lock. Content is checked as if an enemy had written
+ * it.
  */
 
 #include <stdbool.h>
@@ -62,6 +64,11 @@ int state_open(int root, const char *id, int *ret_dir, struct bh_error *err);
 /* Take the lock; -EBUSY after STATE_LOCK_WAIT_MS. */
 int state_lock(int dir, struct bh_error *err);
 void state_unlock(int dir);
+/* Write state.json for the first time: as state_save(), without the rename that keeps an old one
+ * whole. A reader takes an empty file for none. */
+int state_begin(int dir, const struct state *s, const struct cgroup *cg, struct bh_error *err);
+/* Record process 1, once. Comes before what a later state_save() writes about it. */
+int state_set_process(int dir, pid_t pid, uint64_t start_time, struct bh_error *err);
 /* Write state.json. cg: NULL before the groups exist; s->cgroup is not used. */
 int state_save(int dir, const struct state *s, const struct cgroup *cg, struct bh_error *err);
 /* Read and check state.json; everything points into a. id: what the directory is called. -ENOENT: a

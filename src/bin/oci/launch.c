@@ -187,8 +187,13 @@ static int on_progress(void *data, pid_t pid, const struct cgroup *cg, struct bh
 	struct container *c = data;
 
 	c->state.pid = pid;
-	c->state.start_time = pid > 0 ? sandbox_start_time(pid) : 0;
-	return state_save(c->dir_fd, &c->state, cg, err);
+	if (pid == 0)
+		return state_begin(c->dir_fd, &c->state, cg, err);
+	c->state.start_time = sandbox_start_time(pid);
+	/* Without root, groups that could not be had were given up since they went on record. */
+	if (c->state.rootless)
+		return state_save(c->dir_fd, &c->state, cg, err);
+	return state_set_process(c->dir_fd, pid, c->state.start_time, err);
 }
 
 /* Tell the callers of create and run about the process. */
