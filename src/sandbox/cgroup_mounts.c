@@ -335,7 +335,7 @@ int cgroup_resolve_path(const struct cgroup_request *request, const struct cgrou
 	int r;
 
 	if (path == NULL || path[0] == '\0')
-		path = arena_printf(a, "/bulkhead/%s", request->id);
+		path = arena_printf(a, "/bulkhead-%s", request->id);
 	if (path == NULL)
 		return bh_fail(err, -ENOMEM, "out of memory for a cgroup path");
 	r = cgroup_path_check(path, err);

@@ -187,7 +187,7 @@ def cgroup_namespace_and_mount(box):
 @test
 def default_path_of_the_groups(box):
     del box.linux['cgroupsPath']
-    box.group = f'/bulkhead/{box.id}'
+    box.group = f'/bulkhead-{box.id}'
     box.up()
     need(box.groups(), 'no groups at the default path')
     box.delete('--force').ok()

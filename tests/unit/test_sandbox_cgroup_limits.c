@@ -84,7 +84,7 @@ TEST(paths)
 	CHECK_STR(path, "/docker/c1");
 	q.path = NULL;
 	CHECK_INT(cgroup_resolve_path(&q, &m, &a, &path, &err), 0);
-	CHECK_STR(path, "/bulkhead/c1");
+	CHECK_STR(path, "/bulkhead-c1");
 	arena_release(&a);
 	CHECK_INT(cgroup_path_check("/a/../b", &err), -EINVAL);
 	CHECK_INT(cgroup_path_check("a/..", &err), -EINVAL);
