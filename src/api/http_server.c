@@ -81,16 +81,18 @@ void server_forget(struct http_server *s, struct http_conn *c)
 int http_server_new(
 	const struct http_server_options *options, struct http_server **ret, struct bh_error *err)
 {
-	_cleanup_free_ struct http_server *s = calloc(1, sizeof(*s));
+	_cleanup_close_ int spool = fcntl(options->spool_dirfd, F_DUPFD_CLOEXEC, 3);
+	struct http_server *s;
 
+	if (spool < 0)
+		return bh_fail_errno(err, -errno, "HTTP server: spool directory");
+	s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return bh_fail(err, -ENOMEM, "HTTP server: out of memory");
 	s->options = *options;
 	s->accepting = true;
-	s->options.spool_dirfd = fcntl(options->spool_dirfd, F_DUPFD_CLOEXEC, 3);
-	if (s->options.spool_dirfd < 0)
-		return bh_fail_errno(err, -errno, "HTTP server: spool directory");
-	*ret = TAKE_PTR(s);
+	s->options.spool_dirfd = TAKE_FD(spool);
+	*ret = s;
 	return 0;
 }
 

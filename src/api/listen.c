@@ -4,8 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -39,14 +42,14 @@ static int open_parent(
 	const char *path, bool make, int *ret_fd, const char **ret_name, struct bh_error *err)
 {
 	const char *slash = strrchr(path, '/');
-	_cleanup_free_ char *dir = NULL;
-	int fd;
+	char dir[PATH_MAX];
+	int fd, len;
 
 	if (slash == NULL || slash[1] == '\0')
 		return bh_fail(err, -EINVAL, "\"%s\" is not the path of a socket", path);
-	dir = slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
-	if (dir == NULL)
-		return bh_fail(err, -ENOMEM, "out of memory");
+	len = snprintf(dir, sizeof(dir), "%.*s/", (int)(slash - path), path);
+	if (len >= (int)sizeof(dir))
+		return bh_fail(err, -ENAMETOOLONG, "the path of the socket is too long");
 	if (make)
 		(void)mkdir(dir, 0755);
 	fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -146,14 +146,36 @@ static int parse_unix(const char *text, int64_t *ret)
 	return 0;
 }
 
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* "Z", nothing, or "+02:00": seconds east of Greenwich. */
+static int parse_offset(const char *text, int *ret)
+{
+	int minutes;
+
+	*ret = 0;
+	if (strcmp(text, "Z") == 0 || *text == '\0')
+		return 0;
+	if ((text[0] != '+' && text[0] != '-') || strlen(text) != 6 || text[3] != ':' ||
+		!is_digit(text[1]) || !is_digit(text[2]) || !is_digit(text[4]) ||
+		!is_digit(text[5]))
+		return -EINVAL;
+	minutes =
+		((text[1] - '0') * 10 + text[2] - '0') * 60 + (text[4] - '0') * 10 + text[5] - '0';
+	*ret = (text[0] == '+' ? 60 : -60) * minutes;
+	return 0;
+}
+
 static int parse_rfc3339(const char *text, int64_t *ret)
 {
 	struct tm tm = {0};
 	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
 	int64_t ns = 0;
 	time_t t;
-	int hours, minutes, n = 0;
-	char sign;
+	int offset;
 
 	if (rest == NULL)
 		return -EINVAL;
@@ -162,12 +184,9 @@ static int parse_rfc3339(const char *text, int64_t *ret)
 		rest++;
 		ns = parse_fraction(&rest);
 	}
-	if (strcmp(rest, "Z") != 0 && *rest != '\0') {
-		if (sscanf(rest, "%c%2d:%2d%n", &sign, &hours, &minutes, &n) != 3 ||
-			rest[n] != '\0' || (sign != '+' && sign != '-'))
-			return -EINVAL;
-		t -= (sign == '+' ? 1 : -1) * (hours * 3600 + minutes * 60);
-	}
+	if (parse_offset(rest, &offset) < 0)
+		return -EINVAL;
+	t -= offset;
 	if (t < 0 || t > INT64_MAX / NS_PER_SECOND - 1)
 		return -EINVAL;
 	*ret = t * NS_PER_SECOND + ns;

@@ -190,13 +190,20 @@ int docker_read_uint(struct docker_reader *r, const struct json *node, void *tar
 	return 0;
 }
 
-static int new_strings(
-	struct docker_reader *r, const struct json *node, size_t count, const char ***ret)
+/* Room for count strings and a NULL; NULL after an error was recorded in *ret_code. */
+static const char **new_strings(
+	struct docker_reader *r, const struct json *node, size_t count, int *ret_code)
 {
-	if (count > DOCKER_LIST_MAX)
-		return docker_bad(r, node, "has more than %u elements", DOCKER_LIST_MAX);
-	*ret = arena_calloc(r->a, count + 1, sizeof(**ret));
-	return *ret != NULL ? 0 : bh_fail(r->err, -ENOMEM, "the document is too large");
+	const char **items;
+
+	if (count > DOCKER_LIST_MAX) {
+		*ret_code = docker_bad(r, node, "has more than %u elements", DOCKER_LIST_MAX);
+		return NULL;
+	}
+	items = arena_calloc(r->a, count + 1, sizeof(*items));
+	if (items == NULL)
+		*ret_code = bh_fail(r->err, -ENOMEM, "the document is too large");
+	return items;
 }
 
 int docker_read_strings(struct docker_reader *r, const struct json *node, void *target)
@@ -210,8 +217,8 @@ int docker_read_strings(struct docker_reader *r, const struct json *node, void *
 	if (!single && node->type != JSON_ARRAY)
 		return docker_bad(
 			r, node, "is a %s, not a list of strings", json_type_name(node->type));
-	code = new_strings(r, node, count, &items);
-	if (code < 0)
+	items = new_strings(r, node, count, &code);
+	if (items == NULL)
 		return code;
 	if (single)
 		items[n++] = node->string.data;
@@ -258,8 +265,8 @@ int docker_read_set(struct docker_reader *r, const struct json *node, void *targ
 
 	if (node->type != JSON_OBJECT)
 		return docker_bad(r, node, "is a %s, not an object", json_type_name(node->type));
-	code = new_strings(r, node, node->children.count, &items);
-	if (code < 0)
+	items = new_strings(r, node, node->children.count, &code);
+	if (items == NULL)
 		return code;
 	json_each (child, node)
 		items[n++] = child->key;

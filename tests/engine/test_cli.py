@@ -4,11 +4,13 @@
 test_cli.py BUILD"""
 import json
 import os
+import signal
 import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'lib'))
 from bulkhead import Engine, Tap, busybox_tar, main_build, require  # noqa: E402
+from test_docker import on_terminal  # noqa: E402
 
 
 def ok(done):
@@ -73,6 +75,34 @@ def test_life(engine):
     require(ok(engine.bulkhead('wait', 'b1')) == '137\n', 'wait')
     ok(engine.bulkhead('rm', 'b1'))
     fails(engine.bulkhead('inspect', 'b1'), 1, 'No such container')
+
+
+def test_terminal(engine):
+    out, status = on_terminal(engine, 'run', '--rm', '-it', 'busybox', 'sh',
+                              say=b'sleep 0.5; stty size; exit 7\n', until=b'#',
+                              program=engine.program('bulkhead'))
+    require(status == 7 and '33 101' in out, f'{status}: {out}')
+    out, status = on_terminal(engine, 'run', '--rm', '-it', '--name', 'tt', 'busybox', 'sh',
+                              say=b'\x10\x11', until=b'#', program=engine.program('bulkhead'))
+    require(status == 0 and 'tt' in ok(engine.bulkhead('ps')), f'detach: {status}: {out}')
+    out, status = on_terminal(engine, 'exec', '-it', 'tt', 'sh', say=b'exit 9\n', until=b'#',
+                              program=engine.program('bulkhead'))
+    require(status == 9, f'exec: {status}: {out}')
+    ok(engine.bulkhead('rm', '-f', 'tt'))
+
+
+def test_input_and_signals(engine):
+    done = subprocess.run([engine.program('bulkhead'), 'run', '--rm', '-i', 'busybox', 'wc', '-c'],
+                          check=False, input=b'x' * 200000, env=engine.environment(), timeout=60,
+                          stdout=subprocess.PIPE)
+    require(done.stdout == b'200000\n', repr(done.stdout))
+    process = subprocess.Popen([engine.program('bulkhead'), 'run', '--rm', 'busybox', 'sh', '-c',
+                                'trap "exit 5" TERM; echo ready; while :; do sleep 0.1; done'],
+                               env=engine.environment(), stdout=subprocess.PIPE)
+    require(process.stdout.readline() == b'ready\n', 'no output')
+    process.send_signal(signal.SIGTERM)
+    require(process.wait(20) == 5, f'status {process.returncode}')
+    process.stdout.close()
 
 
 def test_boundary(engine):

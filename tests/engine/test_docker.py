@@ -42,13 +42,14 @@ def inspect(engine, name):
     return json.loads(ok(engine.docker('inspect', name)))[0]
 
 
-def on_terminal(engine, *args, say=b'', until=b'', seconds=30):
-    """Run docker on a pseudo terminal of 33x101; its output, and status."""
+def on_terminal(engine, *args, say=b'', until=b'', seconds=30, program=None):
+    """Run docker or another client on a pseudo terminal of 33x101; its output, and status."""
+    program = program or engine.docker_path
     pid, master = pty.fork()
     if pid == 0:
         os.environ.clear()
         os.environ.update(engine.environment(), PATH='/usr/bin:/bin')
-        os.execv(engine.docker_path, [engine.docker_path, *args])
+        os.execv(program, [program, *args])
     import fcntl
     import struct
     import termios

@@ -54,7 +54,7 @@ void docker_container_create(struct api_request *r)
 	_cleanup_buf_ struct buf warnings = {0};
 	struct bh_error err = BH_ERROR_INIT;
 	struct docker_create body;
-	const struct container *c;
+	const struct container *c = NULL;
 	const char *name = api_query(r, "name");
 	int code;
 

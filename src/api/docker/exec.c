@@ -15,7 +15,7 @@ void docker_exec_create(struct api_request *r)
 	struct bh_error err = BH_ERROR_INIT;
 	const struct container *c = api_container(r);
 	struct docker_exec_create body;
-	const struct exec *x;
+	const struct exec *x = NULL;
 	int code;
 
 	if (c == NULL)

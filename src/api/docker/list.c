@@ -62,7 +62,8 @@ static bool match_exited(const struct docker_filters *f, const struct container 
 	const struct oci_strings *values = docker_filters_get(f, "exited");
 
 	for (size_t i = 0; values != NULL && i < values->count; i++)
-		if (c->state == CONTAINER_EXITED && atoi(values->items[i]) == c->exit_code)
+		if (c->state == CONTAINER_EXITED &&
+			strtol(values->items[i], NULL, 10) == c->exit_code)
 			return true;
 	return values == NULL;
 }

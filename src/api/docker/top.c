@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -53,13 +54,39 @@ static void fill_tty(struct process *p, int number)
 			(number & 0xff) | ((number >> 12) & 0xfff00));
 }
 
+/* Fields of proc(5) stat behind the state, by their place there. */
+enum {
+	STAT_PARENT = 0,
+	STAT_TTY = 3,
+	STAT_UTIME = 10,
+	STAT_STIME = 11,
+	STAT_START = 18,
+	STAT_COUNT,
+};
+
+/* text begins with " S "; negative numbers come out as their two's complement. */
+static int read_numbers(const char *text, unsigned long long numbers[STAT_COUNT])
+{
+	if (strlen(text) < 3)
+		return -EINVAL;
+	text += 3;
+	for (size_t i = 0; i < STAT_COUNT; i++) {
+		char *end;
+
+		numbers[i] = strtoull(text, &end, 10);
+		if (end == text)
+			return -EINVAL;
+		text = end;
+	}
+	return 0;
+}
+
 static int read_stat(int dirfd, struct process *p)
 {
 	_cleanup_buf_ struct buf text = {0};
-	unsigned long long utime, stime, start;
+	unsigned long long numbers[STAT_COUNT];
 	const char *open, *close;
 	struct stat st;
-	int tty;
 
 	buf_init(&text, 4096);
 	if (fstat(dirfd, &st) < 0 || fd_read_file(dirfd, "stat", &text) < 0)
@@ -69,14 +96,12 @@ static int read_stat(int dirfd, struct process *p)
 	if (open == NULL || close == NULL || close < open)
 		return -ESRCH;
 	(void)snprintf(p->name, sizeof(p->name), "%.*s", (int)(close - open - 1), open + 1);
-	if (sscanf(close + 1,
-		    " %*c %d %*d %*d %d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*d %*d "
-		    "%llu",
-		    &p->parent, &tty, &utime, &stime, &start) != 5)
+	if (read_numbers(close + 1, numbers) < 0)
 		return -ESRCH;
+	p->parent = (int)numbers[STAT_PARENT];
 	p->uid = st.st_uid;
-	fill_tty(p, tty);
-	fill_times(p, utime + stime, start);
+	fill_tty(p, (int)numbers[STAT_TTY]);
+	fill_times(p, numbers[STAT_UTIME] + numbers[STAT_STIME], numbers[STAT_START]);
 	return 0;
 }
 

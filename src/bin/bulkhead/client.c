@@ -121,7 +121,7 @@ static int parse_answer(struct client_stream *s, const char *head)
 
 	if (strncmp(head, "HTTP/1.1 ", 9) != 0 || !isdigit((unsigned char)head[9]))
 		return -EPROTO;
-	s->status = atoi(head + 9);
+	s->status = (int)strtol(head + 9, NULL, 10);
 	framing.chunked = encoding != NULL && strncasecmp(encoding, "chunked", 7) == 0;
 	framing.length = length != NULL ? strtoull(length, NULL, 10) : 0;
 	s->raw = !framing.chunked && length == NULL && s->status != 204 && s->status != 304;
