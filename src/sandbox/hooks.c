@@ -35,6 +35,8 @@ static int state_file(const char *state)
 static _Noreturn void hook_child(const struct oci_hook *hook, int input, int output)
 {
 	const char *args[] = {hook->path, NULL};
+	/* No "env" at all: that of the runtime, which hooks written for others count on. */
+	char *const *env = hook->env.items != NULL ? (char *const *)hook->env.items : environ;
 	sigset_t none;
 
 	(void)sigemptyset(&none);
@@ -43,8 +45,8 @@ static _Noreturn void hook_child(const struct oci_hook *hook, int input, int out
 	if (dup2(input, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0)
 		_exit(127);
 	(void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
-	(void)execve(hook->path, (char *const *)(hook->args.count > 0 ? hook->args.items : args),
-		(char *const *)hook->env.items);
+	(void)execve(
+		hook->path, (char *const *)(hook->args.count > 0 ? hook->args.items : args), env);
 	_exit(errno == ENOENT ? 127 : 126);
 }
 

@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/personality.h>
@@ -254,6 +255,7 @@ static int start_hooks(const struct creation *c, struct bh_error *err)
 	buf_init(&state, 1 << 20);
 	if (hooks->count == 0)
 		return 0;
+	(void)clearenv(); /* these run inside: what the host has in its environment stays out */
 	r = sandbox_state_json(
 		c->config, c->request->id, c->request->bundle, "created", getpid(), &state);
 	return r < 0 ? bh_fail_errno(err, r, "container state")

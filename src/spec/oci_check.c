@@ -81,6 +81,12 @@ static enum oci_namespace sysctl_namespace(const char *dots)
 	return OCI_NS_COUNT;
 }
 
+static bool differs(const struct json *node, const char *field)
+{
+	return field != NULL &&
+	       (node->type != JSON_STRING || strcmp(node->string.data, field) != 0);
+}
+
 static int check_sysctl(struct oci_decoder *d, const struct json *node, const struct oci_config *c)
 {
 	char dots[SYSCTL_NAME_MAX + 1];
@@ -96,9 +102,9 @@ static int check_sysctl(struct oci_decoder *d, const struct json *node, const st
 		return oci_refuse(d, node, -EINVAL,
 			"would change the host: it needs a %s namespace",
 			oci_name_of(&oci_names_namespace, kind));
-	if (strcmp(dots, "kernel.hostname") == 0 && c->hostname != NULL)
+	if (strcmp(dots, "kernel.hostname") == 0 && differs(node, c->hostname))
 		return oci_refuse(d, node, -EINVAL, "contradicts /hostname");
-	if (strcmp(dots, "kernel.domainname") == 0 && c->domainname != NULL)
+	if (strcmp(dots, "kernel.domainname") == 0 && differs(node, c->domainname))
 		return oci_refuse(d, node, -EINVAL, "contradicts /domainname");
 	return 0;
 }

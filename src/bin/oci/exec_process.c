@@ -99,7 +99,8 @@ static int set_groups(struct oci *o, struct oci_process *p, struct bh_error *err
 	return 0;
 }
 
-static int set_capabilities(struct oci *o, struct oci_process *p, struct bh_error *err)
+/* A name from a newer kernel is as unknown here as in config.json: told, not granted. */
+static void set_capabilities(struct oci *o, struct oci_process *p)
 {
 	const struct options *opts = &o->options;
 
@@ -110,9 +111,12 @@ static int set_capabilities(struct oci *o, struct oci_process *p, struct bh_erro
 		if (opts->items[i].id != OPT_CAP)
 			continue;
 		number = oci_capability_parse(opts->items[i].text);
-		if (number < 0)
-			return bh_fail(
-				err, -EINVAL, "unknown capability \"%s\"", opts->items[i].text);
+		if (number < 0) {
+			log_write(&o->log, LOG_LEVEL_WARN,
+				"--cap: no capability is named \"%s\": it is not granted",
+				opts->items[i].text);
+			continue;
+		}
 		bit = UINT64_C(1) << number;
 		p->has_capabilities = true;
 		p->capabilities[OCI_CAP_BOUNDING] |= bit;
@@ -122,7 +126,6 @@ static int set_capabilities(struct oci *o, struct oci_process *p, struct bh_erro
 		if ((p->capabilities[OCI_CAP_INHERITABLE] & bit) != 0)
 			p->capabilities[OCI_CAP_AMBIENT] |= bit;
 	}
-	return 0;
 }
 
 static int from_file(struct oci *o, const char *path, struct oci_process *ret, struct bh_error *err)
@@ -164,9 +167,9 @@ int exec_process_build(struct oci *o, const struct oci_config *config, struct oc
 		r = set_user(o, &p, err);
 	if (r == 0)
 		r = set_groups(o, &p, err);
-	if (r == 0)
-		r = set_capabilities(o, &p, err);
-	if (r == 0)
-		*ret = p;
-	return r;
+	if (r < 0)
+		return r;
+	set_capabilities(o, &p);
+	*ret = p;
+	return 0;
 }
