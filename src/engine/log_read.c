@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,12 +166,10 @@ static void look_again(struct loop_source *s, void *data)
 
 static int watch(struct engine_log *l, struct bh_error *err)
 {
-	_cleanup_free_ char *dir = strdup(l->path);
+	char dir[PATH_MAX];
 	int r;
 
-	if (dir == NULL)
-		return bh_fail_errno(err, -ENOMEM, "follow the log");
-	*strrchr(dir, '/') = '\0';
+	(void)snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(l->path, '/') - l->path), l->path);
 	l->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (l->inotify < 0)
 		return bh_fail_errno(err, -errno, "inotify_init1");

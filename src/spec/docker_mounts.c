@@ -134,6 +134,29 @@ int docker_read_binds_whole(struct docker_reader *r, const struct json *node, vo
 	return code;
 }
 
+/* The client cuts "C:/Temp:size=1m" at its first colon. What it means is /Temp: a drive is the
+ * root. */
+static int windows_tmpfs(struct docker_reader *r, const char *path, struct docker_mount *m)
+{
+	size_t len = strcspn(path, ":");
+	char *target = arena_strndup(r->a, path, len);
+
+	if (target == NULL)
+		return bh_fail(r->err, -ENOMEM, "the document is too large");
+	for (char *p = target; *p != '\0'; p++)
+		if (*p == '\\')
+			*p = '/';
+	m->target = docker_clean_path(r->a, target);
+	m->options = path[len] == ':' ? path + len + 1 : "";
+	return 0;
+}
+
+static bool is_drive(const char *key, const char *value)
+{
+	return ((key[0] | 0x20) >= 'a' && (key[0] | 0x20) <= 'z') && key[1] == '\0' &&
+	       (value[0] == '/' || value[0] == '\\');
+}
+
 int docker_read_tmpfs_whole(struct docker_reader *r, const struct json *node, void *target)
 {
 	struct docker_pairs pairs;
@@ -144,6 +167,10 @@ int docker_read_tmpfs_whole(struct docker_reader *r, const struct json *node, vo
 			.target = docker_clean_path(r->a, pairs.items[i].key),
 			.options = pairs.items[i].value};
 
+		if (m.target == NULL && is_drive(pairs.items[i].key, pairs.items[i].value))
+			code = windows_tmpfs(r, pairs.items[i].value, &m);
+		if (code < 0)
+			return code;
 		if (m.target == NULL)
 			return docker_refuse(r, -EINVAL,
 				"invalid mount path: '%.200s' mount path must be absolute",

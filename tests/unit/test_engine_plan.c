@@ -157,6 +157,17 @@ TEST(mounts_and_devices)
 	CHECK_INT(c.resources.devices[last].access, OCI_DEVICE_READ | OCI_DEVICE_WRITE);
 }
 
+TEST(tmpfs_on_a_drive)
+{
+	struct oci_config c =
+		plan("{\"Image\":\"x\",\"Cmd\":[\"a\"],\"HostConfig\":{\"Tmpfs\":{\"C\":"
+		     "\"/Temp\",\"d\":\"\\\\a\\\\b:size=1m\"}}}",
+			NULL);
+
+	CHECK_STR(find_mount(&c, "/Temp")->type, "tmpfs");
+	CHECK_STR(find_mount(&c, "/a/b")->data.items[0], "size=1m");
+}
+
 TEST(what_is_not_enforced_is_refused_by_name)
 {
 	static const struct {
