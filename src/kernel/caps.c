@@ -34,6 +34,17 @@ int caps_effective(uint64_t *ret)
 	return 0;
 }
 
+int caps_permitted(uint64_t *ret)
+{
+	struct __user_cap_data_struct data[2] = {0};
+	int r = get(data);
+
+	if (r < 0)
+		return r;
+	*ret = data[0].permitted | (uint64_t)data[1].permitted << 32;
+	return 0;
+}
+
 bool caps_have(unsigned int capability)
 {
 	uint64_t effective;

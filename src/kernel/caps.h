@@ -9,8 +9,9 @@
 
 /* Number of the last capability this kernel knows. */
 unsigned int caps_last(void);
-/* Effective set of the calling thread. */
+/* Effective and permitted set of the calling thread. */
 int caps_effective(uint64_t *ret);
+int caps_permitted(uint64_t *ret);
 bool caps_have(unsigned int capability);
 /* Drop from the bounding set everything that is not in keep. */
 int caps_set_bounding(uint64_t keep);

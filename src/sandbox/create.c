@@ -26,6 +26,7 @@
 #include "sandbox/creation.h"
 #include "sandbox/limits.h"
 #include "sandbox/lsm.h"
+#include "sandbox/process_setup.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/seccomp_policy.h"
 
@@ -397,6 +398,8 @@ static int create(struct creator *cr, struct bh_error *err)
 	r = make_gate(c, err);
 	if (r == 0)
 		r = make_groups(c, err);
+	if (!c->plan.join_user && c->plan.uid_count == 0)
+		process_warn(&c->config->process, c->request->log);
 	if (r == 0)
 		r = make_processes(cr, err);
 	if (r == 0)

@@ -320,6 +320,8 @@ static int start(struct execution *e, struct bh_error *err)
 
 	e->joiner = process_clone(0, &e->joiner_pidfd, cgroup_clone_fd(e->cgroup));
 	if (e->joiner < 0)
+	if ((e->join & CLONE_NEWUSER) == 0)
+		process_warn(&e->process, e->request->log);
 		return bh_fail_errno(err, e->joiner, "clone");
 	if (e->joiner == 0)
 		joiner(e);

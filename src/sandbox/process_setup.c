@@ -131,6 +131,21 @@ static int attach_filter(struct process_setup *p, struct bh_error *err)
 	return 0;
 }
 
+void process_warn(const struct oci_process *process, const struct log *log)
+{
+	uint64_t held, more = 0;
+
+	if (caps_permitted(&held) < 0)
+		return;
+	for (unsigned int set = 0; set < OCI_CAP_SETS; set++)
+		more |= process->capabilities[set] & ~held;
+	for (; more != 0; more &= more - 1)
+		log_write(log, LOG_LEVEL_WARN,
+			"/process/capabilities: %s is not granted: the runtime does not have it "
+			"itself",
+			oci_capability_name((unsigned int)__builtin_ctzll(more)));
+}
+
 static int set_groups(const struct process_setup *p, struct bh_error *err)
 {
 	const struct oci_user *user = &p->process->user;
@@ -167,15 +182,19 @@ static int set_ids(const struct process_setup *p, struct bh_error *err)
 	return 0;
 }
 
+/* What this process does not have itself it cannot grant; process_warn() has told so. */
 static int set_capabilities(const struct oci_process *process, struct bh_error *err)
 {
 	const uint64_t *sets = process->capabilities;
-	int r = caps_set(
-		sets[OCI_CAP_EFFECTIVE], sets[OCI_CAP_PERMITTED], sets[OCI_CAP_INHERITABLE]);
+	uint64_t held;
+	int r = caps_permitted(&held);
 
+	if (r == 0)
+		r = caps_set(sets[OCI_CAP_EFFECTIVE] & held, sets[OCI_CAP_PERMITTED] & held,
+			sets[OCI_CAP_INHERITABLE] & held);
 	if (r < 0)
 		return bh_fail_errno(err, r, "/process/capabilities: set capabilities");
-	r = caps_set_ambient(sets[OCI_CAP_AMBIENT]);
+	r = caps_set_ambient(sets[OCI_CAP_AMBIENT] & held);
 	return r < 0 ? bh_fail_errno(err, r, "/process/capabilities/ambient: set capabilities") : 0;
 }
 

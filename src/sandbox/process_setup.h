@@ -18,6 +18,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "sandbox/gate.h"
 #include "spec/oci.h"
 
@@ -39,6 +40,9 @@ struct process_setup {
 	const char **env; /* from process_home() */
 };
 
+/* Tell which capabilities the caller cannot grant, where the process gets no user namespace of its
+ * own: the specification wants a warning, not a failure. */
+void process_warn(const struct oci_process *process, const struct log *log);
 /* Environment of the process, with HOME added from the container's /etc/passwd if it lacks it. */
 int process_home(struct process_setup *p, struct bh_error *err);
 /* Standard descriptors, session, terminal, keyring, limits. Closes every other descriptor that is

@@ -86,10 +86,36 @@ static int decode_capability_set(struct oci_decoder *d, const struct json *node,
 	return 0;
 }
 
+static int reduce(struct oci_decoder *d, const struct json *node, uint64_t *set, uint64_t possible,
+	const char *reason)
+{
+	uint64_t more = *set & ~possible;
+
+	if (more == 0)
+		return 0;
+	*set &= possible;
+	return oci_warn(d, node, "%s is not granted: the kernel wants it in the %s too",
+		oci_capability_name((unsigned int)__builtin_ctzll(more)), reason);
+}
+
+/* What capset(2) would refuse is not granted: config.md wants a warning, not a failure. */
 static int check_capabilities(struct oci_decoder *d, const struct json *node, void *target)
 {
-	((struct oci_process *)target)->has_capabilities = true;
-	return 0;
+	struct oci_process *p = target;
+	uint64_t *sets = p->capabilities;
+	int e;
+
+	p->has_capabilities = true;
+	e = reduce(d, json_get(node, "inheritable"), &sets[OCI_CAP_INHERITABLE],
+		sets[OCI_CAP_BOUNDING], "bounding set");
+	if (e == 0)
+		e = reduce(d, json_get(node, "effective"), &sets[OCI_CAP_EFFECTIVE],
+			sets[OCI_CAP_PERMITTED], "permitted set");
+	if (e == 0)
+		e = reduce(d, json_get(node, "ambient"), &sets[OCI_CAP_AMBIENT],
+			sets[OCI_CAP_PERMITTED] & sets[OCI_CAP_INHERITABLE],
+			"permitted and inheritable sets");
+	return e;
 }
 
 static const struct oci_field capability_fields[] = {
