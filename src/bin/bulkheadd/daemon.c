@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +27,8 @@
 
 #define SOURCES_MAX 65536
 #define HOSTS_MAX   8
+#define TRIM_MILLIS 30000
+#define TRIM_BYTES  (256u << 10)
 
 struct daemon {
 	const struct daemon_config *config;
@@ -60,7 +63,16 @@ static void on_hangup(struct loop_source *source, const struct signalfd_siginfo 
 		"SIGHUP: configuration is read at start only; restart the engine");
 }
 
-static int add_signals(struct daemon *d, struct bh_error *err)
+/* After a rush of requests much of the heap is free, but below something that stays. */
+static void on_trim(struct loop_source *source, void *data)
+{
+	(void)data;
+	if (mallinfo2().fordblks > TRIM_BYTES)
+		(void)malloc_trim(0);
+	loop_timer_set(source, TRIM_MILLIS);
+}
+
+static int add_sources(struct daemon *d, struct bh_error *err)
 {
 	struct loop_source *unused;
 	int r = loop_add_signal(d->loop, SIGTERM, on_stop, d, &unused, err);
@@ -69,6 +81,8 @@ static int add_signals(struct daemon *d, struct bh_error *err)
 		r = loop_add_signal(d->loop, SIGINT, on_stop, d, &unused, err);
 	if (r == 0)
 		r = loop_add_signal(d->loop, SIGHUP, on_hangup, d, &unused, err);
+	if (r == 0)
+		r = loop_add_timer(d->loop, TRIM_MILLIS, on_trim, d, &unused, err);
 	return r;
 }
 
@@ -203,7 +217,7 @@ static int daemon_start(struct daemon *d, struct bh_error *err)
 	if (r == 0)
 		r = loop_new(SOURCES_MAX, &d->loop, err);
 	if (r == 0)
-		r = add_signals(d, err);
+		r = add_sources(d, err);
 	if (r == 0)
 		r = start_engine(d, err);
 	if (r == 0)
