@@ -17,24 +17,24 @@
 
 int container_open(struct oci *o, const char *id, struct container *ret, struct bh_error *err)
 {
-	_cleanup_container_ struct container c = CONTAINER_INIT;
+	struct container c = CONTAINER_INIT;
 	int r = state_id_check(id, err);
 
 	if (r < 0)
 		return r;
+	c.id = id;
 	r = state_root_open(o->root, false, &c.root_fd, err);
 	if (r == -ENOENT)
 		return bh_fail(err, r, "container does not exist");
-	if (r < 0)
-		return r;
-	c.id = id;
-	r = state_open(c.root_fd, id, &c.dir_fd, err);
+	if (r == 0)
+		r = state_open(c.root_fd, id, &c.dir_fd, err);
 	if (r == 0)
 		r = state_load(c.dir_fd, id, &o->arena, &c.state, err);
-	if (r < 0)
+	if (r < 0) {
+		container_close(&c);
 		return r;
+	}
 	*ret = c;
-	c = (struct container)CONTAINER_INIT;
 	return 0;
 }
 

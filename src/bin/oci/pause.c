@@ -20,7 +20,7 @@ static int open_with_group(
 int command_pause(struct oci *o, struct bh_error *err)
 {
 	_cleanup_container_ struct container c = CONTAINER_INIT;
-	enum state_status status;
+	enum state_status status = STATE_STOPPED;
 	int r = open_with_group(o, &c, &status, err);
 
 	if (r < 0)
@@ -34,7 +34,7 @@ int command_pause(struct oci *o, struct bh_error *err)
 int command_resume(struct oci *o, struct bh_error *err)
 {
 	_cleanup_container_ struct container c = CONTAINER_INIT;
-	enum state_status status;
+	enum state_status status = STATE_STOPPED;
 	int r = open_with_group(o, &c, &status, err);
 
 	if (r < 0)

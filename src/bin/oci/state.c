@@ -6,7 +6,7 @@ int command_state(struct oci *o, struct bh_error *err)
 	_cleanup_container_ struct container c = CONTAINER_INIT;
 	_cleanup_buf_ struct buf out;
 	struct json_writer w = JSON_WRITER(&out);
-	enum state_status status;
+	enum state_status status = STATE_STOPPED;
 	int r;
 
 	buf_init(&out, STATE_FILE_BYTES_MAX);

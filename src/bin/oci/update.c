@@ -114,7 +114,7 @@ int command_update(struct oci *o, struct bh_error *err)
 	_cleanup_container_ struct container c = CONTAINER_INIT;
 	const char *file = options_value(&o->options, OPT_RESOURCES);
 	struct oci_resources resources = {0};
-	enum state_status status;
+	enum state_status status = STATE_STOPPED;
 	int r = container_open(o, o->options.args[0], &c, err);
 
 	if (r == 0)
