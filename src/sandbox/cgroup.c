@@ -95,6 +95,18 @@ int cgroup_add_group(struct cgroup *cg, const struct cgroup_mount *mount, const 
 	return 0;
 }
 
+/* A group of cgroup v2 that is there already: whoever enters it frozen stops there. */
+static int check_thawed(const struct cgroup_group *group, struct bh_error *err)
+{
+	char state[8];
+
+	if (group->controllers[0] != '\0' ||
+		cgroup_read(group->dir, "cgroup.freeze", state, sizeof(state)) < 0 ||
+		strcmp(state, "1") != 0)
+		return 0;
+	return bh_fail(err, -EBUSY, "container's cgroup unexpectedly frozen: %s", group->dir);
+}
+
 int cgroup_choose(
 	struct cgroup *cg, const struct cgroup_mount *mount, const char *path, struct bh_error *err)
 {
@@ -106,6 +118,8 @@ int cgroup_choose(
 	group->missing = cgroup_dir_missing(group->dir, strlen(group->mount));
 	if (group->missing == 0 && cg->unit == NULL)
 		r = cgroup_dir_check_empty(group->dir, err);
+	if (r == 0 && group->missing == 0)
+		r = check_thawed(group, err);
 	if (r < 0)
 		cg->count--;
 	return r;

@@ -87,6 +87,20 @@ static void drop(struct cgroup *cg, size_t index)
 		(cg->count - index) * sizeof(cg->groups[0]));
 }
 
+/* Whoever enters a frozen group, or one below it, stops there: so would the creation. */
+static int check_thawed(const struct cgroup_group *group, struct bh_error *err)
+{
+	char state[32];
+	int r = cgroup_read(group->dir, "freezer.state", state, sizeof(state));
+
+	if (r < 0)
+		return bh_fail_errno(err, r, "read %s/freezer.state", group->dir);
+	if (strcmp(state, "THAWED") == 0)
+		return 0;
+	return bh_fail(
+		err, -EBUSY, "container's cgroup unexpectedly frozen: %s is %s", group->dir, state);
+}
+
 static int make_and_open(struct cgroup *cg, struct cgroup_group *group, struct bh_error *err)
 {
 	unsigned int made = 0;
@@ -95,6 +109,8 @@ static int make_and_open(struct cgroup *cg, struct cgroup_group *group, struct b
 	group->made = made;
 	if (r == 0 && cgroup_list_has(group->controllers, "cpuset"))
 		r = init_cpuset(group, err);
+	if (r == 0 && cgroup_list_has(group->controllers, "freezer"))
+		r = check_thawed(group, err);
 	if (r < 0)
 		return r;
 	r = cgroup_v1_open_tasks(group);

@@ -161,8 +161,8 @@ static struct rootfs_step *add_step(struct sandbox_plan *plan, enum rootfs_op op
 
 	step->op = op;
 	step->path = path;
-	step->after_hooks =
-		op == ROOTFS_READONLY_PATH || op == ROOTFS_MASK || op == ROOTFS_READONLY_ROOT;
+	step->after_hooks = op == ROOTFS_READONLY_PATH || op == ROOTFS_MASK ||
+			    op == ROOTFS_READONLY_ROOT || op == ROOTFS_READONLY_MOUNT;
 	return step;
 }
 
@@ -187,12 +187,24 @@ static void add_devices(const struct oci_config *config, struct sandbox_plan *pl
 		add_step(plan, ROOTFS_SYMLINK, dev_links[i].path)->target = dev_links[i].target;
 }
 
+bool plan_mount_is_sealed(const struct oci_config *config, const struct oci_mount *m)
+{
+	if ((m->flags & (MS_RDONLY | MS_REMOUNT)) != MS_RDONLY || m->is_bind || m->type == NULL ||
+		strcmp(m->type, "tmpfs") != 0)
+		return false;
+	for (const struct oci_mount *other = m + 1; other < config->mounts + config->mount_count;
+		other++)
+		if (strcmp(other->destination, m->destination) == 0)
+			return false;
+	return true;
+}
+
 static int plan_rootfs(const struct oci_config *config, struct arena *a, struct sandbox_plan *plan,
 	struct bh_error *err)
 {
 	size_t most = config->mount_count + config->device_count + ARRAY_SIZE(default_devices) +
 		      ARRAY_SIZE(dev_links) + config->masked_paths.count +
-		      config->readonly_paths.count + 2;
+		      config->readonly_paths.count + 2 + config->mount_count;
 
 	plan->steps = arena_calloc(a, most, sizeof(*plan->steps));
 	if (plan->steps == NULL)
@@ -205,6 +217,9 @@ static int plan_rootfs(const struct oci_config *config, struct arena *a, struct 
 		add_devices(config, plan);
 	if (config->process.cwd != NULL && strcmp(config->process.cwd, "/") != 0)
 		add_step(plan, ROOTFS_CWD, config->process.cwd);
+	for (size_t i = 0; i < config->mount_count; i++)
+		if (plan_mount_is_sealed(config, &config->mounts[i]))
+			add_step(plan, ROOTFS_READONLY_MOUNT, config->mounts[i].destination);
 	for (size_t i = 0; i < config->readonly_paths.count; i++)
 		add_step(plan, ROOTFS_READONLY_PATH, config->readonly_paths.items[i]);
 	for (size_t i = 0; i < config->masked_paths.count; i++)

@@ -35,7 +35,8 @@ enum rootfs_op {
 	ROOTFS_MOUNT,
 	ROOTFS_DEVICE,
 	ROOTFS_SYMLINK,
-	ROOTFS_CWD, /* the working directory is made where the image lacks it */
+	ROOTFS_READONLY_MOUNT, /* a tmpfs, once what lies in it is there */
+	ROOTFS_CWD,            /* the working directory is made where the image lacks it */
 	ROOTFS_READONLY_PATH,
 	ROOTFS_MASK,
 	ROOTFS_READONLY_ROOT,
@@ -70,6 +71,9 @@ struct sandbox_plan {
 	size_t step_count;
 };
 
+/* A read-only tmpfs that nothing covers is mounted writable, and made read-only when the mount
+ * points, nodes and links in it are there. m: one of config->mounts. */
+bool plan_mount_is_sealed(const struct oci_config *config, const struct oci_mount *m);
 int sandbox_plan_make(const struct oci_config *config, const struct plan_facts *facts,
 	struct arena *a, struct sandbox_plan *ret, struct bh_error *err);
 

@@ -205,6 +205,21 @@ static int readonly_path(struct rootfs *fs, const char *path, struct bh_error *e
 	return 0;
 }
 
+static int readonly_mount(struct rootfs *fs, const char *path, struct bh_error *err)
+{
+	_cleanup_close_ int console = -EBADF,
+			    target = path_open_in_root(fs->root, path, O_PATH | O_DIRECTORY, 0);
+	int r;
+
+	if (target < 0)
+		return bh_fail_errno(err, target, "open read-only mount %s", path);
+	/* Where the terminal will be bound, after the pivot. */
+	if (fs->config->process.terminal && strcmp(path, "/dev") == 0)
+		console = path_touch_in_root(fs->root, "/dev/console", 0600);
+	r = mount_set_attributes(target, MOUNT_ATTR_RDONLY, 0, false);
+	return r < 0 ? bh_fail_errno(err, r, "make %s read-only", path) : 0;
+}
+
 /* The host's /dev/null, taken before the pivot and checked to be the device: an image cannot put
  * anything else in its place. */
 static int open_null(struct rootfs *fs, struct bh_error *err)
@@ -298,6 +313,8 @@ static int run_step(struct rootfs *fs, const struct rootfs_step *step, struct bh
 		return dev_is_bound(fs) ? 0 : make_symlink(fs, step, err);
 	case ROOTFS_CWD:
 		return make_cwd(fs, step->path);
+	case ROOTFS_READONLY_MOUNT:
+		return readonly_mount(fs, step->path, err);
 	case ROOTFS_READONLY_PATH:
 		return readonly_path(fs, step->path, err);
 	case ROOTFS_MASK:

@@ -260,7 +260,8 @@ static int after_mount(
 		return bh_fail_errno(err, mounted, "open the new mount");
 	if (m->copy_up)
 		r = rootfs_copy_up(below, mounted, err);
-	if (r == 0 && m->copy_up && (m->flags & MS_RDONLY) != 0)
+	if (r == 0 && m->copy_up && (m->flags & MS_RDONLY) != 0 &&
+		!plan_mount_is_sealed(fs->config, m))
 		r = mount_set_attributes(mounted, MOUNT_ATTR_RDONLY, 0, false);
 	if (r == 0)
 		r = finish(mounted, m, err);
@@ -286,8 +287,8 @@ static int new_mount(struct rootfs *fs, const struct oci_mount *m, struct bh_err
 	r = rootfs_mount_data(fs, m, &data, err);
 	if (r < 0)
 		return r;
-	if (m->copy_up)
-		flags &= ~(unsigned long)MS_RDONLY; /* filled first, see after_mount() */
+	if (m->copy_up || plan_mount_is_sealed(fs->config, m))
+		flags &= ~(unsigned long)MS_RDONLY; /* filled first; then ROOTFS_READONLY_MOUNT */
 	if (mount(m->source ? m->source : m->type, path_of_fd(target, self), m->type, flags,
 		    buf_str(&data)) < 0)
 		return bh_fail_errno(err, -errno, "mount(2)");
