@@ -245,7 +245,7 @@ int engine_container_create(struct engine *e, const struct guard_caller *caller,
 		.created_ns = engine_now_ns(),
 		.error = ""};
 	const struct image *image;
-	struct docker_config config;
+	struct docker_config config = {0};
 	int r;
 
 	buf_init(&config_text, DOCKER_BODY_MAX);

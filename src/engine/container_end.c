@@ -40,9 +40,10 @@ static void ending_free(struct ending *w)
 {
 	struct ending **at = &w->container->endings;
 
-	while (*at != w)
+	while (*at != NULL && *at != w)
 		at = &(*at)->next;
-	*at = w->next;
+	if (*at == w)
+		*at = w->next;
 	loop_remove(w->timer);
 	free(w);
 }
@@ -50,12 +51,12 @@ static void ending_free(struct ending *w)
 void container_endings_finish(struct container_entry *c, int code, const struct bh_error *err)
 {
 	while (c->endings != NULL) {
-		engine_done_fn done = c->endings->done;
-		void *userdata = c->endings->userdata;
+		struct ending *w = c->endings;
 
-		ending_free(c->endings);
-		if (done != NULL)
-			(void)engine_defer(c->engine, done, userdata, code, err);
+		c->endings = w->next;
+		if (w->done != NULL)
+			(void)engine_defer(c->engine, w->done, w->userdata, code, err);
+		ending_free(w);
 	}
 }
 
@@ -233,7 +234,7 @@ int engine_container_kill(
 static int stop_settings(struct container_entry *c, int *signal, int *timeout, struct bh_error *err)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
-	struct docker_create body;
+	struct docker_create body = {0};
 	int r = arena_init(&a, DOCKER_ARENA_MAX);
 
 	if (r == 0)

@@ -104,7 +104,7 @@ static int fill_paths(struct container_entry *entry)
 static int fill_derived(struct container_entry *entry, struct bh_error *err)
 {
 	_cleanup_arena_ struct arena scratch = ARENA_INIT;
-	struct docker_create body;
+	struct docker_create body = {0};
 	struct container *c = &entry->c;
 	int r = arena_init(&scratch, DOCKER_ARENA_MAX);
 

@@ -19,9 +19,10 @@ static void unlink_and_free(struct deferred *d)
 {
 	struct deferred **at = &d->engine->deferred;
 
-	while (*at != d)
+	while (*at != NULL && *at != d)
 		at = &(*at)->next;
-	*at = d->next;
+	if (*at == d)
+		*at = d->next;
 	loop_remove(d->source);
 	free(d);
 }
@@ -60,10 +61,11 @@ int engine_defer(
 
 void engine_deferred_cancel(struct engine *e)
 {
-	while (e->deferred != NULL) {
-		struct deferred d = *e->deferred;
+	for (struct deferred *head = e->deferred; head != NULL; head = e->deferred) {
+		struct deferred d = *head;
 
-		unlink_and_free(e->deferred);
+		e->deferred = d.next;
+		unlink_and_free(head);
 		d.done(d.userdata, -ECANCELED, NULL);
 	}
 }

@@ -295,8 +295,8 @@ int engine_container_pids(struct engine *e, const struct container *c, pid_t *pi
 	_cleanup_close_ int dir = -EBADF;
 	struct shim_state state;
 	char path[128];
-	pid_t *found;
-	size_t count;
+	pid_t *found = NULL;
+	size_t count = 0;
 	int r;
 
 	if (c->state != CONTAINER_RUNNING)
@@ -315,6 +315,7 @@ int engine_container_pids(struct engine *e, const struct container *c, pid_t *pi
 	if (r < 0)
 		return r;
 	*ret_count = count < max ? count : max;
-	memcpy(pids, found, *ret_count * sizeof(*pids));
+	if (*ret_count > 0)
+		memcpy(pids, found, *ret_count * sizeof(*pids));
 	return 0;
 }

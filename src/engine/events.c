@@ -127,8 +127,10 @@ void events_init(struct engine *e)
 
 void events_free(struct engine *e)
 {
-	while (e->subscriptions != NULL)
-		engine_events_unsubscribe(e->subscriptions);
+	for (struct engine_subscription *s = e->subscriptions; s != NULL; s = e->subscriptions) {
+		e->subscriptions = s->next;
+		engine_events_unsubscribe(s);
+	}
 	for (size_t i = 0; i < EVENTS_KEPT; i++)
 		kept_free(e->events[i]);
 }
@@ -161,9 +163,10 @@ void engine_events_unsubscribe(struct engine_subscription *s)
 
 	if (s == NULL)
 		return;
-	for (at = &s->engine->subscriptions; *at != s; at = &(*at)->next)
+	for (at = &s->engine->subscriptions; *at != NULL && *at != s; at = &(*at)->next)
 		;
-	*at = s->next;
+	if (*at == s)
+		*at = s->next;
 	loop_remove(s->call);
 	free(s);
 }

@@ -92,6 +92,31 @@ static const char *next_line(const char *text, char line[static LINE_MAX_])
 	return text[len] == '\n' ? text + len + 1 : text + len;
 }
 
+/* End the field at its colon; returns what follows, "" at the end. */
+static char *cut(char *field)
+{
+	char *colon = strchr(field, ':');
+
+	if (colon == NULL)
+		return field + strlen(field);
+	*colon = '\0';
+	return colon + 1;
+}
+
+/* The number at *text, which is left behind its colon. */
+static bool number(char **text, unsigned long *ret)
+{
+	char *end;
+
+	if (**text < '0' || **text > '9')
+		return false;
+	*ret = strtoul(*text, &end, 10);
+	if (*end != '\0' && *end != ':')
+		return false;
+	*text = *end == ':' ? end + 1 : end;
+	return true;
+}
+
 int id_ranges_check_sub(const struct daemon_id_range *blocks, size_t count, const char *name,
 	const char *text, struct bh_error *err)
 {
@@ -102,18 +127,19 @@ int id_ranges_check_sub(const struct daemon_id_range *blocks, size_t count, cons
 		count = 1;
 	}
 	while (*text != '\0') {
-		char owner[64];
 		unsigned long first, ids;
+		char *rest;
 
 		text = next_line(text, line);
-		if (sscanf(line, "%63[^:]:%lu:%lu", owner, &first, &ids) != 3)
+		rest = cut(line);
+		if (!number(&rest, &first) || !number(&rest, &ids))
 			continue;
 		for (size_t i = 0; i < count; i++)
 			if (meets(&blocks[i], first, ids))
 				return bh_fail(err, -EBUSY,
 					"id-ranges: %u+%u of the engine meets %lu+%lu of \"%s\" in "
 					"%s; choose other \"id-ranges\" in daemon.json",
-					blocks[i].first, blocks[i].count, first, ids, owner, name);
+					blocks[i].first, blocks[i].count, first, ids, line, name);
 	}
 	return 0;
 }
@@ -128,18 +154,19 @@ int id_ranges_check_passwd(const struct daemon_id_range *blocks, size_t count, c
 		count = 1;
 	}
 	while (*text != '\0') {
-		char account[64];
 		unsigned long id;
+		char *rest;
 
 		text = next_line(text, line);
-		if (sscanf(line, "%63[^:]:%*[^:]:%lu", account, &id) != 2)
+		rest = cut(cut(line));
+		if (!number(&rest, &id))
 			continue;
 		for (size_t i = 0; i < count; i++)
 			if (meets(&blocks[i], id, 1))
 				return bh_fail(err, -EBUSY,
 					"id-ranges: %u+%u of the engine holds id %lu of \"%s\" in "
 					"%s; choose other \"id-ranges\" in daemon.json",
-					blocks[i].first, blocks[i].count, id, account, name);
+					blocks[i].first, blocks[i].count, id, line, name);
 	}
 	return 0;
 }

@@ -23,6 +23,7 @@
 #define LINE_MAX_   (1u << 20)
 #define LINE_ARENA  (8u << 20)
 #define CHUNK       (64u << 10)
+#define TAIL_CHUNK  (16u << 10)
 #define END_POLL_MS 200
 
 struct engine_log {
@@ -98,17 +99,16 @@ static bool open_newer(struct engine_log *l)
 static int seek_tail(struct engine_log *l, struct bh_error *err)
 {
 	int64_t left = l->want.tail;
-	_cleanup_free_ char *chunk = malloc(CHUNK);
+	char chunk[TAIL_CHUNK];
 
-	if (chunk == NULL)
-		return bh_fail_errno(err, -ENOMEM, "read the log");
 	l->current = l->file_count;
 	while (l->current > 0) {
 		int fd = l->files[--l->current];
 		off_t end = lseek(fd, 0, SEEK_END), position = end;
 
 		while (position > 0) {
-			size_t len = position > (off_t)CHUNK ? CHUNK : (size_t)position;
+			size_t len =
+				position > (off_t)sizeof(chunk) ? sizeof(chunk) : (size_t)position;
 			ssize_t n;
 
 			position -= (off_t)len;

@@ -296,7 +296,7 @@ int plan_config(
 		.cgroups_path = arena_printf(a, "%s/%s", parent, in->id),
 		.pids_limit = h->resources.pids_limit,
 	};
-	struct oci_strings args, env;
+	struct oci_strings args = {NULL, 0}, env = {NULL, 0};
 	struct oci_config c;
 	int r = arguments(config, a, &args);
 

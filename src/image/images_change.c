@@ -164,7 +164,7 @@ int images_add(struct images *im, const struct images_add *add, const struct ima
 	} else if (add->tag != NULL) {
 		r = images_tag(im, &entry->image, add->tag, err);
 	}
-	if (r < 0)
+	if (r < 0 || entry == NULL)
 		return bh_wrap(err, "add image");
 	raise_event(im, &entry->image, "import", id);
 	*ret = &entry->image;

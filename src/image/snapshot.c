@@ -139,6 +139,7 @@ static int add_layers(struct mounting *m, int fs, const char *base)
 	const struct snapshot *s = m->snapshot;
 	char joined[OPTION_MAX + LAYER_PATH] = "";
 	bool separate = true;
+	int n = 0;
 
 	for (size_t i = s->layer_count; i-- > 0;) {
 		char path[LAYER_PATH];
@@ -149,10 +150,9 @@ static int add_layers(struct mounting *m, int fs, const char *base)
 		if (errno != EINVAL && errno != EOPNOTSUPP)
 			return bh_fail_errno(m->err, -errno, "overlayfs: layer %s", s->diff_ids[i]);
 		separate = false;
-		if (joined[0] != '\0')
-			(void)strcat(joined, ":");
-		(void)strcat(joined, path);
-		if (strlen(joined) >= OPTION_MAX)
+		n += snprintf(
+			joined + n, sizeof(joined) - (size_t)n, "%s%s", n > 0 ? ":" : "", path);
+		if (n >= OPTION_MAX)
 			return bh_fail(m->err, -ENOTSUP,
 				"images of more than two layers need Linux 6.5 or later");
 	}

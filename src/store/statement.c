@@ -29,35 +29,25 @@ static int prepare(struct store *s, const char *sql, sqlite3_stmt **ret, struct 
 	return 0;
 }
 
-static int bind_one(sqlite3_stmt *st, int index, char type, va_list *ap)
-{
-	const char *text;
-	const void *blob;
-	size_t len;
-
-	switch (type) {
-	case 't':
-		text = va_arg(*ap, const char *);
-		return sqlite3_bind_text(st, index, text, -1, SQLITE_TRANSIENT);
-	case 'i':
-		return sqlite3_bind_int64(st, index, va_arg(*ap, int64_t));
-	case 'b':
-		blob = va_arg(*ap, const void *);
-		len = va_arg(*ap, size_t);
-		return sqlite3_bind_blob64(st, index, blob, len, SQLITE_TRANSIENT);
-	default:
-		return SQLITE_MISUSE;
-	}
-}
-
-static int bind_all(struct store *s, sqlite3_stmt *st, const char *types, va_list *ap,
+static int bind_all(struct store *s, sqlite3_stmt *st, const char *types, va_list ap,
 	const char *sql, struct bh_error *err)
 {
 	if ((size_t)sqlite3_bind_parameter_count(st) != strlen(types))
 		return bh_fail(err, -EINVAL, "store: parameters do not match: %s", sql);
 	for (int i = 0; types[i] != '\0'; i++) {
-		int rc = bind_one(st, i + 1, types[i], ap);
+		int rc = SQLITE_MISUSE;
 
+		if (types[i] == 't') {
+			rc = sqlite3_bind_text(
+				st, i + 1, va_arg(ap, const char *), -1, SQLITE_TRANSIENT);
+		} else if (types[i] == 'i') {
+			rc = sqlite3_bind_int64(st, i + 1, va_arg(ap, int64_t));
+		} else if (types[i] == 'b') {
+			const void *blob = va_arg(ap, const void *);
+
+			rc = sqlite3_bind_blob64(
+				st, i + 1, blob, va_arg(ap, size_t), SQLITE_TRANSIENT);
+		}
 		if (rc != SQLITE_OK)
 			return store_fail(s, rc, err, sql);
 	}
@@ -80,7 +70,7 @@ int store_exec(struct store *s, struct bh_error *err, const char *sql, const cha
 	if (r < 0)
 		return r;
 	va_start(ap, types);
-	r = bind_all(s, st, types, &ap, sql, err);
+	r = bind_all(s, st, types, ap, sql, err);
 	va_end(ap);
 	if (r == 0) {
 		rc = sqlite3_step(st);
@@ -109,7 +99,7 @@ int store_query(struct store *s, struct store_rows *ret, struct bh_error *err, c
 	if (sqlite3_stmt_busy(st))
 		return bh_fail(err, -EBUSY, "store: statement is in use: %s", sql);
 	va_start(ap, types);
-	r = bind_all(s, st, types, &ap, sql, err);
+	r = bind_all(s, st, types, ap, sql, err);
 	va_end(ap);
 	if (r < 0) {
 		finish(st);
