@@ -77,6 +77,7 @@ def groups_of(ids):
 
 
 def check(engine, clients):
+    """Records, directories and processes agree with each other and with what was acknowledged."""
     known = containers(engine)
     for client in clients:
         missing = client.made - set(known) - client.unsure
@@ -122,6 +123,85 @@ def test_killed_under_load(engine):
             done = engine.docker('rm', '-f', *ids)
             require(done.returncode == 0, done.stderr)
     require(not groups_of(everything), f'control groups left: {groups_of(everything)}')
+
+
+def shim_of(engine, name):
+    """Process id of a container's shim."""
+    want = os.path.join(engine.dir, 'exec', 'containers', full_id(engine, name))
+    for pid in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            with open(f'/proc/{pid}/cmdline', 'rb') as file:
+                words = file.read().decode(errors='replace').split('\0')
+        except OSError:
+            continue
+        if words[0] == 'bulkhead-shim' and want in words:
+            return int(pid)
+    raise ValueError(f'no shim of {name}')
+
+
+def full_id(engine, name):
+    return engine.docker('inspect', '-f', '{{.Id}}', name).stdout.strip()
+
+
+def main_pid(engine, name):
+    return int(engine.docker('inspect', '-f', '{{.State.Pid}}', name).stdout)
+
+
+def run(engine, name, *command):
+    done = engine.docker('run', '-d', '--name', name, *command)
+    require(done.returncode == 0, done.stderr)
+
+
+def test_stop_always_ends(engine):
+    """Whatever a container or its shim does, stop and rm -f come to an end and leave nothing."""
+    run(engine, 'deaf', 'busybox', 'sh', '-c', 'trap "" TERM; while :; do sleep 1; done')
+    run(engine, 'bomb', '--pids-limit', '50', 'busybox', 'sh', '-c',
+        'f() { f | f & f; }; f; sleep 1000')
+    run(engine, 'stopped', 'busybox', 'sleep', '1000')
+    os.kill(main_pid(engine, 'stopped'), signal.SIGSTOP)
+    run(engine, 'shim-stopped', 'busybox', 'sleep', '1000')
+    os.kill(shim_of(engine, 'shim-stopped'), signal.SIGSTOP)
+    run(engine, 'shim-killed', 'busybox', 'sleep', '1000')
+    os.kill(shim_of(engine, 'shim-killed'), signal.SIGKILL)
+    names = ['deaf', 'bomb', 'stopped', 'shim-stopped', 'shim-killed']
+    ids = {full_id(engine, name) for name in names}
+    for name in names:
+        begin = time.monotonic()
+        done = engine.docker('stop', '-t', '1', name)
+        require(done.returncode == 0, f'{name}: {done.stderr}')
+        require(time.monotonic() - begin < 25, f'{name} took too long')
+    require(engine.docker('ps', '-q').stdout == '', 'something runs')
+    done = engine.docker('rm', *names)
+    require(done.returncode == 0, done.stderr)
+    require(not groups_of(ids), f'control groups left: {groups_of(ids)}')
+    run(engine, 'force', 'busybox', 'sleep', '1000')
+    os.kill(shim_of(engine, 'force'), signal.SIGSTOP)
+    done = engine.docker('rm', '-f', 'force', timeout=40)
+    require(done.returncode == 0, done.stderr)
+
+
+def test_after_reboot(engine):
+    """Another boot: what ran has ended, and no process is touched by its old number."""
+    run(engine, 'before', 'busybox', 'sleep', '1000')
+    pid = main_pid(engine, 'before')
+    shim = shim_of(engine, 'before')
+    engine.stop(signal.SIGKILL)
+    with open(os.path.join(engine.dir, 'exec', 'boot-id'), 'w', encoding='utf-8') as file:
+        file.write('another boot')
+    try:
+        engine.start()
+        state = json.loads(engine.docker('inspect', 'before').stdout)[0]['State']
+        require(state['Status'] == 'exited' and state['ExitCode'] == 137, str(state))
+        require(os.path.exists(f'/proc/{pid}'), 'a process was killed by an old number')
+    finally:
+        os.kill(shim, signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
+    limit = time.monotonic() + 10
+    while os.path.exists(f'/proc/{pid}') and time.monotonic() < limit:
+        time.sleep(0.05)
+    done = engine.docker('start', 'before')
+    require(done.returncode == 0, done.stderr)
+    require(engine.docker('rm', '-f', 'before').returncode == 0, 'rm')
 
 
 def test_import_killed(engine):
