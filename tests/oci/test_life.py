@@ -360,6 +360,20 @@ def preserve_fds(box):
 
 
 @test
+def socket_activation(box):
+    box.sh('echo $LISTEN_FDS $LISTEN_PID; ls /proc/self/fd | tr "\\n" " "').write()
+    high = fcntl.fcntl(0, fcntl.F_DUPFD, 20)
+    os.dup2(high, 3)
+    command = ' '.join(box.command('run', '--bundle', box.bundle, box.id))
+    result = subprocess.run(['sh', '-c', f'LISTEN_FDS=1 LISTEN_PID=$$ exec {command}'], pass_fds=(3,),
+                            capture_output=True, text=True, check=False, timeout=60)
+    for fd in (3, high):
+        os.close(fd)
+    lines = result.stdout.splitlines()
+    need(lines and lines[0] == '1 1' and lines[1].split()[:4] == ['0', '1', '2', '3'], result)
+
+
+@test
 def preserve_fds_must_exist(box):
     box.run('--preserve-fds', '7').fails('preserve')
 

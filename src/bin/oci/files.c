@@ -110,7 +110,7 @@ static unsigned int listen_fds(void)
 
 int inherited_fds(struct oci *o, struct bh_error *err)
 {
-	unsigned int listening = listen_fds();
+	unsigned int listening = o->options.command_id == COMMAND_EXEC ? 0 : listen_fds();
 	uint64_t n = 0;
 	int r = options_uint(&o->options, OPT_PRESERVE_FDS, PRESERVED_FDS_MAX, &n, err);
 
