@@ -9,6 +9,7 @@
 
 #define ARENA_ALIGN 16u
 #define ARENA_PAGE  4096u
+#define ARENA_KEPT  65536u /* a reset clears this much by hand and gives back more */
 
 int arena_init(struct arena *a, size_t max)
 {
@@ -30,6 +31,18 @@ void arena_release(struct arena *a)
 	if (a->base != NULL)
 		(void)munmap(a->base, a->max);
 	*a = (struct arena)ARENA_INIT;
+	errno = saved;
+}
+
+void arena_reset(struct arena *a)
+{
+	int saved = errno;
+
+	if (a->used > ARENA_KEPT)
+		(void)madvise(a->base, a->max, MADV_DONTNEED);
+	else if (a->base != NULL)
+		memset(a->base, 0, a->used);
+	a->used = 0;
 	errno = saved;
 }
 

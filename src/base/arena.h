@@ -26,6 +26,9 @@ struct arena {
 int arena_init(struct arena *a, size_t max);
 /* Unmap everything; accepts a zeroed or released arena. */
 void arena_release(struct arena *a);
+/* Forget the content and keep the address space: cheaper than release and init for many small jobs.
+ * Nothing for an arena that was never initialised. */
+void arena_reset(struct arena *a);
 
 /* Allocate size zeroed bytes aligned to 16; NULL when the maximum is reached. */
 void *arena_alloc(struct arena *a, size_t size);

@@ -37,6 +37,7 @@ struct engine_log {
 	size_t file_count, current;
 	ino_t inode; /* of the newest */
 	struct buf pending;
+	size_t used;        /* bytes of it that are done with */
 	struct arena arena; /* of the last line */
 	int inotify;
 	struct loop_source *watch, *timer;
@@ -198,7 +199,7 @@ int engine_log_open(struct engine *e, const struct container *c,
 	(void)snprintf(l->id, sizeof(l->id), "%s", c->id);
 	buf_init(&l->pending, LINE_MAX_ + CHUNK);
 	l->path = strdup(c->log_path);
-	if (l->path == NULL) {
+	if (l->path == NULL || arena_init(&l->arena, LINE_ARENA) < 0) {
 		r = bh_fail_errno(err, -ENOMEM, "read the log");
 	} else {
 		open_files(l);
@@ -241,6 +242,8 @@ static int fill(struct engine_log *l, struct bh_error *err)
 	while (l->current < l->file_count) {
 		ssize_t n;
 
+		buf_consume(&l->pending, l->used);
+		l->used = 0;
 		if (buf_reserve(&l->pending, CHUNK) < 0)
 			return bh_fail(err, -E2BIG, "a line of the log is too long");
 		n = TEMP_FAILURE_RETRY(
@@ -268,9 +271,8 @@ static int decode(struct engine_log *l, size_t len, struct engine_log_line *ret)
 	const struct json *text;
 	const char *stream, *time;
 
-	arena_release(&l->arena);
-	if (arena_init(&l->arena, LINE_ARENA) < 0 ||
-		json_parse(l->pending.data, len, &l->arena, &tree, NULL) < 0)
+	arena_reset(&l->arena);
+	if (json_parse(l->pending.data + l->used, len, &l->arena, &tree, NULL) < 0)
 		return 0;
 	text = json_get(tree, "log");
 	stream = json_get_string(tree, "stream");
@@ -303,8 +305,9 @@ static bool will_write(const struct engine_log *l)
 int engine_log_next(struct engine_log *l, struct engine_log_line *ret, struct bh_error *err)
 {
 	while (!l->ended) {
-		char *newline =
-			l->pending.len > 0 ? memchr(l->pending.data, '\n', l->pending.len) : NULL;
+		size_t rest = l->pending.len - l->used;
+		char *line = rest > 0 ? l->pending.data + l->used : NULL;
+		char *newline = rest > 0 ? memchr(line, '\n', rest) : NULL;
 		size_t len;
 		int r;
 
@@ -317,9 +320,9 @@ int engine_log_next(struct engine_log *l, struct engine_log_line *ret, struct bh
 				continue;
 			return r < 0 ? r : more ? -EAGAIN : 0;
 		}
-		len = (size_t)(newline - l->pending.data);
+		len = (size_t)(newline - line);
 		r = decode(l, len, ret);
-		buf_consume(&l->pending, len + 1);
+		l->used += len + 1;
 		if (r > 0)
 			return 1;
 	}
