@@ -88,7 +88,7 @@ static int own_files(
 	const struct container_entry *c, const struct docker_create *create, struct bh_error *err)
 {
 	_cleanup_close_ int dir = -EBADF;
-	_cleanup_buf_ struct buf text;
+	_cleanup_buf_ struct buf text = {0};
 	char path[128];
 	int r;
 

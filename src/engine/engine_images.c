@@ -82,6 +82,7 @@ int engine_image_remove(
 /* ---- import ---- */
 
 struct import {
+	struct import *next;
 	struct engine *engine;
 	struct arena arena;
 	struct docker_config config;
@@ -95,6 +96,12 @@ struct import {
 
 static void import_free(struct import *im)
 {
+	struct import **at = &im->engine->imports;
+
+	while (*at != NULL && *at != im)
+		at = &(*at)->next;
+	if (*at == im)
+		*at = im->next;
 	arena_release(&im->arena);
 	free(im);
 }
@@ -126,7 +133,7 @@ static int import_add(struct import *im, const struct json *result, const struct
 		.created_ns = engine_now_ns(),
 		.diff_id = diff_id,
 		.config = &im->config};
-	_cleanup_buf_ struct buf text;
+	_cleanup_buf_ struct buf text = {0};
 	struct json_writer w = JSON_WRITER(&text);
 	struct images_add add = {.owner = im->owner,
 		.tenant = im->tenant,
@@ -235,6 +242,18 @@ int engine_image_import(struct engine *e, const struct guard_caller *caller,
 		if (im->temp[0] != '\0')
 			(void)images_discard(e->images, IMAGES_TEMP_DIR, im->temp, NULL);
 		import_free(im);
+		return r;
 	}
-	return r;
+	im->next = e->imports;
+	e->imports = im;
+	return 0;
+}
+
+void imports_cancel(struct engine *e)
+{
+	for (struct import *im = e->imports; im != NULL; im = e->imports) {
+		e->imports = im->next;
+		im->done(im->userdata, NULL, -ECANCELED, NULL);
+		import_free(im);
+	}
 }

@@ -304,7 +304,7 @@ static void blkio_stats(struct cgroup *cg, struct json_writer *w, struct buf *te
 int cgroup_stats_v1(struct cgroup *cg, struct json_writer *w, struct bh_error *err)
 {
 	const struct cgroup_group *group = cgroup_group_main(cg);
-	_cleanup_buf_ struct buf text;
+	_cleanup_buf_ struct buf text = {0};
 
 	if (group == NULL || access(group->dir, F_OK) < 0)
 		return bh_fail(err, -ENOENT, "the container's cgroup is gone");

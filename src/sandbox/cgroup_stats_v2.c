@@ -195,7 +195,7 @@ static void io_stats(const struct cgroup_group *group, struct json_writer *w, st
 int cgroup_stats_v2(struct cgroup *cg, struct json_writer *w, struct bh_error *err)
 {
 	const struct cgroup_group *group = cgroup_group_main(cg);
-	_cleanup_buf_ struct buf text;
+	_cleanup_buf_ struct buf text = {0};
 
 	if (group == NULL || access(group->dir, F_OK) < 0)
 		return bh_fail(err, -ENOENT, "the container's cgroup is gone");

@@ -271,7 +271,7 @@ static int after_mount(
 static int new_mount(struct rootfs *fs, const struct oci_mount *m, struct bh_error *err)
 {
 	_cleanup_close_ int target = -EBADF;
-	_cleanup_buf_ struct buf data;
+	_cleanup_buf_ struct buf data = {0};
 	unsigned long flags = m->flags & ~(unsigned long)(MS_BIND | MS_REC);
 	char self[32];
 	int r;
