@@ -411,9 +411,9 @@ def version_lines(box):
 def features_structure(box):
     features = box.oci('features').ok().json()
     need(features['ociVersionMin'] == '1.0.0' and features['ociVersionMax'] == '1.2.0', features)
-    for name in ('hooks', 'mountOptions', 'linux', 'annotations',
-                 'potentiallyUnsafeConfigAnnotations'):
+    for name in ('hooks', 'mountOptions', 'linux', 'annotations'):
         need(features[name], name)
+    need(features['potentiallyUnsafeConfigAnnotations'] == [], features)
     linux = features['linux']
     need('time' in linux['namespaces'] and 'CAP_SYS_ADMIN' in linux['capabilities'], linux)
     need('SCMP_ARCH_X86_64' in linux['seccomp']['archs'], linux)
