@@ -421,6 +421,28 @@ def features_structure(box):
 
 
 @test
+def what_features_names_is_accepted(box):
+    """Read only as far as the check of the terminal, which comes behind the configuration."""
+    seccomp = box.oci('features').ok().json()['linux']['seccomp']
+
+    def accepted(profile):
+        box.linux['seccomp'] = dict({'defaultAction': 'SCMP_ACT_ALLOW'}, **profile)
+        box.run('--console-socket', '/none').fails('cannot use console socket')
+    for action in seccomp['actions']:
+        accepted({'syscalls': [{'names': ['mkdir'], 'action': action}],
+                  **({'listenerPath': '/none'} if action == 'SCMP_ACT_NOTIFY' else {})})
+    for operator in seccomp['operators']:
+        accepted({'syscalls': [{'names': ['mkdir'], 'action': 'SCMP_ACT_ERRNO', 'args': [
+            {'index': 1, 'value': 1, 'valueTwo': 1, 'op': operator}]}]})
+    accepted({'architectures': seccomp['archs']})
+    accepted({'flags': [f for f in seccomp['knownFlags'] if 'KILLABLE' not in f]})
+    del box.linux['seccomp']
+    box.linux['namespaces'] = [{'type': t} for t in
+                               box.oci('features').json()['linux']['namespaces'] if t != 'user']
+    box.run('--console-socket', '/none').fails('cannot use console socket')
+
+
+@test
 def refusals_name_the_reason(box):
     box.oci('checkpoint', 'x').fails('refused', 'checkpoint')
     box.oci('restore', 'x').fails('refused')
