@@ -161,7 +161,8 @@ int cgroup_dir_check_empty(const char *dir, struct bh_error *err)
 {
 	int r = cgroup_dir_each_pid(dir, stop_at_first, NULL);
 
-	return r < 0 ? bh_fail(err, r, "cgroup %s exists already and holds processes", dir) : 0;
+	return r < 0 ? bh_fail(err, r, "container's cgroup is not empty: %s holds processes", dir)
+		     : 0;
 }
 
 static bool is_gone(int r)

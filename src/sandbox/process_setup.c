@@ -288,6 +288,7 @@ static int find_program(struct process_setup *p, struct bh_error *err)
 int process_prepare(struct process_setup *p, struct bh_error *err)
 {
 	const struct oci_process *process = p->process;
+	bool entered;
 	int r;
 
 	if (!process->no_new_privileges) {
@@ -298,13 +299,16 @@ int process_prepare(struct process_setup *p, struct bh_error *err)
 	r = caps_set_bounding(process->capabilities[OCI_CAP_BOUNDING]);
 	if (r < 0)
 		return bh_fail_errno(err, r, "/process/capabilities/bounding: drop capabilities");
+	/* A directory that the user may not enter is entered all the same, as runc does; one that
+	 * only the user may enter (a network file system) is entered as the user. */
+	entered = enter_cwd(process->cwd, NULL) == 0;
 	r = set_ids(p, err);
 	if (r == 0)
 		r = set_capabilities(process, err);
 	if (r < 0)
 		return r;
 	(void)umask(process->user.has_umask ? process->user.umask : 0022);
-	r = enter_cwd(process->cwd, err);
+	r = entered ? 0 : enter_cwd(process->cwd, err);
 	if (r < 0)
 		return r;
 	if (process->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)

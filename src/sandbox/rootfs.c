@@ -359,21 +359,6 @@ static int leave_by_pivot(struct bh_error *err)
 	return 0;
 }
 
-/* For a root that cannot be pivoted from (initramfs). */
-static int leave_by_move(struct rootfs *fs, struct bh_error *err)
-{
-	_cleanup_close_ int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	if (old < 0)
-		return bh_fail_errno(err, -errno, "open /");
-	if (move_mount(fs->root, "", old, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) <
-		0)
-		return bh_fail_errno(err, -errno, "move the root file system over /");
-	if (chroot(".") < 0)
-		return bh_fail_errno(err, -errno, "chroot");
-	return 0;
-}
-
 int rootfs_pivot(struct rootfs *fs, bool no_pivot, struct bh_error *err)
 {
 	unsigned long propagation = fs->config->rootfs_propagation;
@@ -381,7 +366,7 @@ int rootfs_pivot(struct rootfs *fs, bool no_pivot, struct bh_error *err)
 
 	if (fchdir(fs->root) < 0)
 		return bh_fail_errno(err, -errno, "enter the root file system");
-	r = no_pivot ? leave_by_move(fs, err) : leave_by_pivot(err);
+	r = no_pivot ? rootfs_leave_by_move(fs, err) : leave_by_pivot(err);
 	if (r < 0)
 		return r;
 	if (chdir("/") < 0)

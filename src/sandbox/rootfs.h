@@ -40,6 +40,9 @@ int rootfs_run(struct rootfs *fs, bool after_hooks, struct bh_error *err);
 /* Make the root "/" and leave the old one. */
 int rootfs_pivot(struct rootfs *fs, bool no_pivot, struct bh_error *err);
 
+/* The part of rootfs_pivot() that is another one with --no-pivot. */
+int rootfs_leave_by_move(struct rootfs *fs, struct bh_error *err);
+
 /* The kernel's number of the mount that a descriptor is on. */
 int rootfs_mount_id(int fd, uint64_t *ret);
 

@@ -95,9 +95,11 @@ def environment_and_arguments_are_the_hooks_own(box):
 @test
 def a_failing_hook_stops_the_creation(box):
     for kind in ('prestart', 'createRuntime', 'createContainer'):
-        box.config['hooks'] = {kind: [{'path': '/bin/false'}]}
+        box.config['hooks'] = {kind: [{'path': '/bin/false'}], 'poststop': [log_hook(box, 'poststop')]}
         box.create().fails(kind)
         need(not box.leftovers(), kind, box.leftovers())
+        need([name for name, _ in read_log(box)] == ['poststop'], kind, 'poststop hooks')
+        (box.dir / 'log').unlink()
 
 
 @test
@@ -108,11 +110,13 @@ def a_missing_hook_is_named(box):
 
 @test
 def a_failing_start_hook_stops_the_start(box):
-    box.config['hooks'] = {'startContainer': [{'path': '/bin/false'}]}
+    box.config['hooks'] = {'startContainer': [{'path': '/bin/false'}],
+                           'poststop': [log_hook(box, 'poststop')]}
     box.sh('touch /tmp/ran; exec sleep 1000')
     box.create().ok()
     box.start().fails('startContainer')
-    box.wait_status('stopped')
+    box.oci('state', box.id).fails('does not exist')
+    need([name for name, _ in read_log(box)] == ['poststop'], 'poststop hooks')
     need(not (box.rootfs / 'tmp/ran').exists(), 'the program ran')
 
 

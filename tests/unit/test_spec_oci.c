@@ -61,6 +61,24 @@ TEST(stock_engine_profile)
 	CHECK_INT(c.readonly_paths.count, 5);
 }
 
+TEST(capabilities_that_the_kernel_would_refuse)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct bh_error err = BH_ERROR_INIT;
+	struct oci_process p;
+	const struct json *tree;
+
+	tree = parse(&a, "{'cwd':'/','args':['a'],'user':{'uid':0,'gid':0},'capabilities':{"
+			 "'bounding':['CAP_KILL'],'inheritable':['CAP_KILL','CAP_CHOWN'],"
+			 "'permitted':['CAP_KILL'],'effective':['CAP_KILL','CAP_SYS_ADMIN'],"
+			 "'ambient':['CAP_CHOWN']}}");
+	CHECK_INT(oci_process_decode(tree, &a, &p, &err), 0);
+	CHECK(p.capabilities[OCI_CAP_INHERITABLE] == 1 << 5);
+	CHECK(p.capabilities[OCI_CAP_EFFECTIVE] == 1 << 5);
+	CHECK(p.capabilities[OCI_CAP_AMBIENT] == 0);
+	CHECK_INT(p.warnings.count, 3);
+}
+
 TEST(process_fields)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
@@ -72,7 +90,10 @@ TEST(process_fields)
 		"{'terminal':true,'consoleSize':{'height':25,'width':80},'cwd':'/"
 		"w','args':['a',''],"
 		"'env':['A=','B=c=d'],'user':{'uid':1,'gid':2,'umask':18,'additionalGids':[5,6],"
-		"'username':''},'capabilities':{'ambient':['CAP_CHOWN'],'effective':['CAP_"
+		"'username':''},'capabilities':{'bounding':['CAP_CHOWN'],'inheritable':['CAP_CHOWN'"
+		"],"
+		"'permitted':['CAP_CHOWN','CAP_CHECKPOINT_RESTORE'],"
+		"'ambient':['CAP_CHOWN'],'effective':['CAP_"
 		"CHECKPOINT_"
 		"RESTORE','CAP_NONE']},'rlimits':[{'type':'RLIMIT_CORE','soft':1,'hard':"
 		"18446744073709551615}],'noNewPrivileges':true,'apparmorProfile':'p','selinuxLabel'"

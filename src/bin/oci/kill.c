@@ -66,15 +66,10 @@ static int signal_all(struct container *c, int sig, struct bh_error *err)
 }
 
 /* Without a pid namespace of its own nothing ends with the first process. SIGKILL is meant for the
- * container, so it goes to all of them: also to those whose first process is gone. */
+ * container, so it goes to all of them. */
 static int signal_first(struct oci *o, struct container *c, int sig, struct bh_error *err)
 {
-	_cleanup_arena_ struct arena a = ARENA_INIT;
-	bool alone = sig != SIGKILL || container_load_config(o, c, NULL) < 0 ||
-		     c->config.namespaces[OCI_NS_PID].mode == OCI_NS_NEW;
-	size_t count = 0;
-	pid_t *pids;
-	int r = alone ? 0 : container_cgroup(c, err);
+	int r = signal_init(c, sig, err);
 
 	if (r == 0 && !alone && c->cgroup != NULL) {
 		r = arena_init(&a, OCI_ARENA_MAX);
@@ -83,7 +78,7 @@ static int signal_first(struct oci *o, struct container *c, int sig, struct bh_e
 	}
 	if (r < 0 && r != -ENOENT)
 		return r;
-	return count > 0 ? signal_all(c, sig, err) : signal_init(c, sig, err);
+	return signal_all(c, sig, err);
 }
 
 /* On v1 a frozen process meets SIGKILL only once it is thawed. */

@@ -246,10 +246,14 @@ void launch_undo(struct oci *o, struct launch *l)
 
 	if (!l->have_state)
 		return;
-	if (l->sandbox.pid <= 0)
-		r = state_remove(c->root_fd, c->dir_fd, c->id, &ignored);
-	else
+	if (l->sandbox.pid > 0) {
 		r = container_destroy(o, c, &ignored);
+	} else {
+		r = state_remove(c->root_fd, c->dir_fd, c->id, &ignored);
+		/* The hooks before it may have run, one of them may be what failed. */
+		if (r == 0 && c->state.pid > 0)
+			r = container_run_hooks(o, c, OCI_HOOK_POSTSTOP, STATE_STOPPED, &ignored);
+	}
 	if (r < 0)
 		log_write(&o->log, LOG_LEVEL_WARN, "undo: %s", bh_error_text(&ignored, r));
 }

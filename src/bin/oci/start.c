@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "bin/oci/oci.h"
@@ -30,6 +31,17 @@ static int check_startable(struct oci *o, struct container *c, struct bh_error *
 		state_status_name(status));
 }
 
+/* A startContainer hook that fails ends the container: what create made goes, then the poststop
+ * hooks run (runtime.md, lifecycle). */
+static void undo_start(struct oci *o, struct container *c)
+{
+	struct bh_error ignored = BH_ERROR_INIT;
+	int r = container_destroy(o, c, &ignored);
+
+	if (r < 0)
+		log_write(&o->log, LOG_LEVEL_WARN, "undo: %s", bh_error_text(&ignored, r));
+}
+
 static int start_locked(struct oci *o, struct container *c, struct bh_error *err)
 {
 	int r = check_startable(o, c, err);
@@ -40,6 +52,8 @@ static int start_locked(struct oci *o, struct container *c, struct bh_error *err
 		r = bh_fail(err, -EINVAL, "config.json has no process to start");
 	if (r == 0)
 		r = sandbox_start(c->dir_fd, -EBADF, err);
+	if (r < 0 && strstr(err->text, "startContainer hook") != NULL)
+		undo_start(o, c);
 	if (r < 0)
 		return r;
 	(void)unlinkat(c->dir_fd, "start", 0);
