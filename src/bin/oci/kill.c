@@ -71,12 +71,8 @@ static int signal_first(struct oci *o, struct container *c, int sig, struct bh_e
 {
 	int r = signal_init(c, sig, err);
 
-	if (r == 0 && !alone && c->cgroup != NULL) {
-		r = arena_init(&a, OCI_ARENA_MAX);
-		if (r == 0)
-			r = cgroup_pids(c->cgroup, &a, &pids, &count, err);
-	}
-	if (r < 0 && r != -ENOENT)
+	if (r < 0 || sig != SIGKILL || container_load_config(o, c, NULL) < 0 ||
+		c->config.namespaces[OCI_NS_PID].mode == OCI_NS_NEW)
 		return r;
 	return signal_all(c, sig, err);
 }
