@@ -321,6 +321,48 @@ def test_limits(engine):
         ok(engine.docker('rm', '-f', 'lim'))
 
 
+def test_refused_by_name(engine):
+    for args, words in ((['--isolation=hyperv'], 'hyperv'), (['--isolation=x'], 'isolation "x"'),
+                        (['-p', '80:80'], 'published ports'), (['-v', 'vol:/x'], 'volumes'),
+                        (['-v', '/x'], 'volumes'), (['--init'], '--init'),
+                        (['--restart', 'always'], 'restart policy "always"'),
+                        (['--pid', 'host'], 'PidMode "host"'), (['--ipc', 'host'], 'IPC mode "host"'),
+                        (['--network', 'nat'], 'network "nat"'),
+                        (['--storage-opt', 'size=1G'], 'StorageOpt'),
+                        (['--security-opt', 'credentialspec=file://x'], 'credentialspec'),
+                        (['--log-driver', 'syslog'], 'log driver "syslog"'),
+                        (['--mount', 'type=npipe,src=//./pipe/x,dst=//./pipe/y'], 'npipe'),
+                        (['--runtime', 'runc'], 'runtime name'),
+                        (['--health-cmd', 'true'], 'health checks'),
+                        (['-v', 'C:\\a:C:\\b'], 'invalid volume specification'),
+                        (['-w', 'C:\\app'], 'absolute path'),
+                        (['--cap-add', 'NOPE'], 'invalid capability')):
+        fails(engine.docker('run', *args, 'busybox', 'true'), 125, words)
+    fails(engine.docker('pull', 'busybox'), 1, 'not supported by this build yet')
+    fails(engine.docker('network', 'ls'), 1, 'networks')
+    fails(engine.docker('pause', 'x'), 1, 'docker pause')
+    require(ok(engine.docker('ps', '-aq')) == '', 'containers left')
+
+
+def test_mounts(engine):
+    source = os.path.join(engine.dir, 'source')
+    os.makedirs(source)
+    with open(source + '/file', 'w', encoding='ascii') as file:
+        file.write('from the host\n')
+    out = ok(engine.docker('run', '--rm', '-v', source + ':/mnt', 'busybox', 'sh', '-c',
+                           'cat /mnt/file; echo back > /mnt/new'))
+    require(out == 'from the host\n' and os.path.exists(source + '/new'), out)
+    done = engine.docker('run', '--rm', '-v', source + ':/mnt:ro', 'busybox', 'touch', '/mnt/x')
+    require(done.returncode == 1 and 'Read-only' in done.stderr, done.stderr)
+    done = engine.docker('run', '--rm', '--mount', f'type=bind,src={source}/none,dst=/mnt',
+                         'busybox', 'true')
+    require(done.returncode == 125, f'a missing source was made: {done.stderr}')
+    ok(engine.docker('create', '--name', 'mnt', '-v', source + ':/mnt:ro', 'busybox', 'true'))
+    mounts = inspect(engine, 'mnt')['Mounts']
+    require(mounts[0]['Destination'] == '/mnt' and not mounts[0]['RW'], str(mounts))
+    ok(engine.docker('rm', 'mnt'))
+
+
 def test_events(engine):
     since = str(int(time.time()))
     ok(engine.docker('run', '--rm', '--name', 'ev', 'busybox', 'true'))
