@@ -115,23 +115,48 @@ static int hold(
 }
 
 struct passing {
+	struct passing *next;
+	struct container_entry *container;
 	int fd;
 	engine_done_fn done;
 	void *userdata;
 };
 
+static void passing_finish(struct passing *p, int code, const struct bh_error *err)
+{
+	struct passing **at = &p->container->passing;
+
+	while (*at != NULL && *at != p)
+		at = &(*at)->next;
+	if (*at == p)
+		*at = p->next;
+	(void)fd_close(p->fd);
+	if (p->done != NULL)
+		p->done(p->userdata, code, err);
+	free(p);
+}
+
 static void passed(struct shim_client *client, int code, const char *text,
 	const struct json *result, void *data)
 {
-	struct passing *p = data;
 	struct bh_error err = BH_ERROR_INIT;
 
 	if (code < 0)
 		(void)bh_fail(&err, code, "%s", text != NULL ? text : strerror(-code));
-	(void)fd_close(p->fd);
-	if (p->done != NULL)
-		p->done(p->userdata, code, code < 0 ? &err : NULL);
-	free(p);
+	passing_finish(data, code, code < 0 ? &err : NULL);
+}
+
+void container_drop_client(struct container_entry *c)
+{
+	shim_client_free(c->shim);
+	c->shim = NULL;
+	for (struct passing *p = c->passing; p != NULL; p = c->passing) {
+		c->passing = p->next;
+		if (p->done != NULL)
+			(void)engine_defer(c->engine, p->done, p->userdata, -ECANCELED, NULL);
+		p->done = NULL;
+		passing_finish(p, -ECANCELED, NULL);
+	}
 }
 
 static int pass(struct container_entry *c, int fd, const struct shim_attach *attach,
@@ -143,14 +168,20 @@ static int pass(struct container_entry *c, int fd, const struct shim_attach *att
 
 	if (p == NULL)
 		return bh_fail_errno(err, -ENOMEM, "attach");
-	*p = (struct passing){fcntl(fd, F_DUPFD_CLOEXEC, 0), done, userdata};
+	*p = (struct passing){.container = c,
+		.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0),
+		.done = done,
+		.userdata = userdata};
 	r = p->fd < 0 ? bh_fail_errno(err, -errno, "attach")
 		      : shim_client_send(c->shim, &request, &p->fd, 0, passed, p, err);
 	if (r < 0) {
 		(void)fd_close(p->fd);
 		free(p);
+		return r;
 	}
-	return r;
+	p->next = c->passing;
+	c->passing = p;
+	return 0;
 }
 
 void attach_flush_held(struct container_entry *c)

@@ -139,8 +139,7 @@ static void shim_left(struct shim_client *client, int code, const char *text,
 {
 	struct container_entry *c = data;
 
-	shim_client_free(c->shim);
-	c->shim = NULL;
+	container_drop_client(c);
 	c->shim_pid = 0;
 	if (c->c.state != CONTAINER_RUNNING && !c->c.starting)
 		bundle_remove(c);
@@ -342,8 +341,7 @@ int container_delete(struct container_entry *c, struct bh_error *err)
 	(void)images_discard(e->images, CONTAINERS_DIR, c->c.id, NULL);
 	if (c->shim != NULL) {
 		/* The shim goes by itself once it reads this; nobody needs its answer any more. */
-		shim_client_free(c->shim);
-		c->shim = NULL;
+		container_drop_client(c);
 	}
 	bundle_remove(c);
 	container_endings_finish(c, 0, NULL);

@@ -171,7 +171,7 @@ void container_entry_free(struct container_entry *c)
 {
 	attach_drop_held(c);
 	execs_free(c);
-	shim_client_free(c->shim);
+	container_drop_client(c);
 	free(c->name);
 	free(c->error);
 	arena_release(&c->arena);

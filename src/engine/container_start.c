@@ -55,6 +55,18 @@ static void explain(struct container_entry *c, int *code, struct bh_error *err)
 		(void)bh_fail(err, *code, "failed to start container: %s", inner);
 }
 
+/* A shim that was killed has undone nothing; one that failed has left no record of anything. */
+static void kill_remains(struct container_entry *c)
+{
+	_cleanup_close_ int dir = -EBADF;
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), CONTAINERS_DIR "/%s", c->c.id);
+	dir = openat(c->engine->exec_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir >= 0)
+		container_kill_leftovers(c, dir);
+}
+
 void container_start_failed(struct container_entry *c, int code, const struct bh_error *why)
 {
 	struct bh_error err = why != NULL ? *why : (struct bh_error)BH_ERROR_INIT;
@@ -68,6 +80,7 @@ void container_start_failed(struct container_entry *c, int code, const struct bh
 	/* The client learns of the failure either way; the record follows with the next change. */
 	(void)container_record_update(c, NULL);
 	attach_drop_held(c);
+	kill_remains(c);
 	bundle_remove(c);
 	finish_start(c, code, &err);
 	container_endings_finish(c, 0, NULL);
@@ -84,8 +97,7 @@ static void drop_shim(struct container_entry *c)
 	if (c->shim == NULL)
 		return;
 	(void)shim_client_send(c->shim, &request, NULL, 0, NULL, NULL, NULL);
-	shim_client_free(c->shim);
-	c->shim = NULL;
+	container_drop_client(c);
 }
 
 static int64_t started_at(const struct json *result)
@@ -176,8 +188,7 @@ int engine_container_start(struct engine *e, const struct container *pub, engine
 
 	if (r < 0)
 		return r;
-	shim_client_free(c->shim);
-	c->shim = NULL;
+	container_drop_client(c);
 	r = bundle_make(c, &root, err);
 	if (r < 0)
 		return bh_wrap(err, "start container %s", c->c.name);
@@ -238,8 +249,8 @@ static void on_disconnected(struct shim_client *client, int code, void *data)
 		.error = "the container's shim was killed"};
 	char path[128];
 
-	shim_client_free(c->shim);
-	c->shim = NULL;
+	container_drop_client(c);
+	c->shim_pid = 0;
 	(void)snprintf(path, sizeof(path), CONTAINERS_DIR "/%s", c->c.id);
 	dir = openat(c->engine->exec_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir >= 0) {

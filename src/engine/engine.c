@@ -206,12 +206,17 @@ void engine_free(struct engine *e)
 	if (e == NULL)
 		return;
 	jobs_free(e->jobs);
+	imports_cancel(e);
 	shim_spawner_free(e->spawner);
 	waits_free(e);
 	while (e->first != NULL) {
 		struct container_entry *c = e->first;
 
 		container_endings_finish(c, -ECANCELED, NULL);
+		if (c->start_done != NULL)
+			(void)engine_defer(e, c->start_done, c->start_data, -ECANCELED, NULL);
+		if (c->remove_done != NULL)
+			(void)engine_defer(e, c->remove_done, c->remove_data, -ECANCELED, NULL);
 		container_unlink(c);
 		container_entry_free(c);
 	}

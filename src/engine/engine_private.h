@@ -26,7 +26,9 @@
 #define CONTAINERS_DIR      "containers" /* below the data root and below the exec root */
 
 struct held_attach; /* connections that wait for the start */
-struct ending;      /* somebody waits for the end and pushes it on */
+struct passing;
+struct import;
+struct ending; /* somebody waits for the end and pushes it on */
 struct kept_event;
 
 struct exec_entry {
@@ -49,6 +51,7 @@ struct container_entry {
 	char *error;        /* c.error or NULL */
 	struct shim_client *shim;
 	struct held_attach *held;
+	struct passing *passing; /* connections given to the shim, without an answer yet */
 	struct exec_entry *execs;
 	size_t exec_count;
 	engine_done_fn start_done;
@@ -80,6 +83,7 @@ struct engine {
 	uint32_t count;
 	struct engine_wait *waits;
 	struct deferred *deferred;
+	struct import *imports; /* under way */
 	struct event_sink sink;
 	struct kept_event *events[EVENTS_KEPT];
 	size_t event_next; /* index of the next event, modulo EVENTS_KEPT */
@@ -142,6 +146,8 @@ int container_signal(struct container_entry *c, int signal, bool all, struct bh_
 int engine_attach_convert(
 	const struct engine_attach *request, struct shim_attach *ret, struct bh_error *err);
 void attach_flush_held(struct container_entry *c);
+/* Free the connection to the shim; what waited for an answer over it gets -ECANCELED. */
+void container_drop_client(struct container_entry *c);
 void attach_drop_held(struct container_entry *c);
 
 /* ---- waits ---- */
@@ -159,6 +165,9 @@ void events_free(struct engine *e);
 /* "container" event with name, image, labels and one more attribute (key may be NULL). */
 void container_event(
 	struct container_entry *c, const char *action, const char *key, const char *value);
+
+/* ---- imports ---- */
+void imports_cancel(struct engine *e);
 
 /* ---- reconciliation ---- */
 int reconcile(struct engine *e, struct bh_error *err);

@@ -79,8 +79,7 @@ static void drop_unstarted(struct container_entry *c, int dir)
 
 	if (c->shim != NULL)
 		(void)shim_client_send(c->shim, &request, NULL, 0, NULL, NULL, NULL);
-	shim_client_free(c->shim);
-	c->shim = NULL;
+	container_drop_client(c);
 	container_kill_leftovers(c, dir);
 	bundle_remove(c);
 }
@@ -140,8 +139,7 @@ static void reconcile_one(struct container_entry *c, bool same_boot)
 	}
 	if (arena_init(&a, SHIM_ARENA_MAX) < 0 || container_connect(c, NULL) < 0 ||
 		shim_state_load(dir, &a, &state, NULL) < 0) {
-		shim_client_free(c->shim);
-		c->shim = NULL;
+		container_drop_client(c);
 		take_end(c, dir);
 		return;
 	}
