@@ -198,7 +198,8 @@ static int receive(struct creator *cr, struct channel_message *m, int *ret_fd, s
 static int await_init_pid(struct creator *cr, struct bh_error *err)
 {
 	struct channel_message m;
-	int r = receive(cr, &m, NULL, err);
+	int r = channel_receive_from(
+		cr->c.creator, cr->builder_pidfd, CREATION_TIMEOUT_MS, &m, NULL, err);
 
 	if (r < 0)
 		return r;
@@ -207,6 +208,16 @@ static int await_init_pid(struct creator *cr, struct bh_error *err)
 	cr->pid = (pid_t)m.value;
 	cr->pidfd = pidfd_open(cr->pid, 0);
 	return cr->pidfd < 0 ? bh_fail_errno(err, -errno, "open a descriptor of process 1") : 0;
+}
+
+static int send_go(struct creator *cr, struct bh_error *err)
+{
+	int r = channel_send(cr->c.creator, CHANNEL_GO, 0, -EBADF);
+
+	/* Gone already: its last message says why. */
+	if (r == -EPIPE || r == -ECONNRESET)
+		return 0;
+	return r < 0 ? bh_fail_errno(err, r, "tell process 1 to go on") : 0;
 }
 
 static int make_processes(struct creator *cr, struct bh_error *err)
@@ -237,11 +248,7 @@ static int make_processes(struct creator *cr, struct bh_error *err)
 		r = c->request->on_progress(c->request->on_progress_data, cr->pid, c->cgroup, err);
 	if (r < 0)
 		return r;
-	r = channel_send(c->creator, CHANNEL_GO, 0, -EBADF);
-	/* Gone already: its last message says why. */
-	if (r == -EPIPE || r == -ECONNRESET)
-		return 0;
-	return r < 0 ? bh_fail_errno(err, r, "tell process 1 to go on") : 0;
+	return send_go(cr, err);
 }
 
 static int state_text(const struct creator *cr, const char *status, struct buf *out)
@@ -302,7 +309,7 @@ static int handle(struct creator *cr, const struct channel_message *m, int fd, s
 	switch (m->type) {
 	case CHANNEL_HOOKS:
 		r = run_runtime_hooks(cr, err);
-		return r < 0 ? r : channel_send(cr->c.creator, CHANNEL_GO, 0, -EBADF);
+		return r < 0 ? r : send_go(cr, err);
 	case CHANNEL_CONSOLE:
 		return take_console(cr, fd, err);
 	case CHANNEL_LISTENER:
@@ -360,6 +367,8 @@ static int finish(struct creator *cr, struct bh_error *err)
 	if (cr->c.plan.builder && !cr->c.config->process.terminal)
 		own_stdio(cr);
 	if (cr->c.plan.builder)
+		r = limits_set_oom_score(&cr->c.config->process, cr->pid, err);
+	if (r == 0 && cr->c.plan.builder)
 		r = limits_apply(&cr->c.config->process, cr->pid, err);
 	return r;
 }
@@ -385,11 +394,14 @@ static int create(struct creator *cr, struct bh_error *err)
 	struct creation *c = &cr->c;
 	int pair[2], r;
 
-	if (arena_init(&c->arena, OCI_ARENA_MAX) < 0)
-		return bh_fail(err, -ENOMEM, "out of memory");
+	r = arena_init(&c->arena, OCI_ARENA_MAX);
+	if (r < 0)
+		return bh_fail_errno(err, r, "memory for the plan");
 	r = make_plan(c, err);
 	if (r < 0)
 		return r;
+	if (!c->plan.join_user && c->plan.uid_count == 0)
+		process_warn(&c->config->process, c->request->log);
 	r = channel_pair(pair);
 	if (r < 0)
 		return bh_fail_errno(err, r, "socketpair");
@@ -398,8 +410,6 @@ static int create(struct creator *cr, struct bh_error *err)
 	r = make_gate(c, err);
 	if (r == 0)
 		r = make_groups(c, err);
-	if (!c->plan.join_user && c->plan.uid_count == 0)
-		process_warn(&c->config->process, c->request->log);
 	if (r == 0)
 		r = make_processes(cr, err);
 	if (r == 0)

@@ -198,7 +198,7 @@ static int enter(struct execution *e, struct process_setup *p, struct bh_error *
 
 	if (r == 0)
 		r = lsm_open(&e->process, &p->lsm, err);
-	if (r == 0 && p->limits)
+	if (r == 0)
 		r = limits_set_oom_score(&e->process, 0, err);
 	if (r < 0)
 		return r;
@@ -302,7 +302,9 @@ static int await_ready(struct execution *e, struct bh_error *err)
 
 	while (!ready || e->pid == 0) {
 		struct channel_message m;
-		int fd = -EBADF, r = channel_receive(e->caller, EXEC_TIMEOUT_MS, &m, &fd, err);
+		int fd = -EBADF;
+		int r = channel_receive_from(e->caller, e->pid == 0 ? e->joiner_pidfd : -EBADF,
+			EXEC_TIMEOUT_MS, &m, &fd, err);
 
 		if (r == 0 && m.type == CHANNEL_READY)
 			ready = true;
@@ -318,10 +320,10 @@ static int start(struct execution *e, struct bh_error *err)
 {
 	int r;
 
-	e->joiner = process_clone(0, &e->joiner_pidfd, cgroup_clone_fd(e->cgroup));
-	if (e->joiner < 0)
 	if ((e->join & CLONE_NEWUSER) == 0)
 		process_warn(&e->process, e->request->log);
+	e->joiner = process_clone(0, &e->joiner_pidfd, cgroup_clone_fd(e->cgroup));
+	if (e->joiner < 0)
 		return bh_fail_errno(err, e->joiner, "clone");
 	if (e->joiner == 0)
 		joiner(e);
@@ -344,12 +346,15 @@ int sandbox_exec(
 		.request = request, .joiner_pidfd = -EBADF, .pidfd = -EBADF, .console = -EBADF};
 	int pair[2], r;
 
-	if (channel_pair(pair) < 0)
-		return bh_fail_errno(err, -errno, "socketpair");
+	r = channel_pair(pair);
+	if (r < 0)
+		return bh_fail_errno(err, r, "socketpair");
 	e.caller = pair[0];
 	e.child = pair[1];
 	r = arena_init(&e.arena, OCI_ARENA_MAX);
-	if (r == 0)
+	if (r < 0)
+		(void)bh_fail_errno(err, r, "memory for the process");
+	else
 		r = prepare(&e, err);
 	if (r == 0)
 		r = start(&e, err);

@@ -86,10 +86,8 @@ static int apply_io_priority(const struct oci_process *process, pid_t pid, struc
 
 int limits_apply(const struct oci_process *process, pid_t pid, struct bh_error *err)
 {
-	int r = pid != 0 ? limits_set_oom_score(process, pid, err) : 0;
+	int r = apply_scheduler(process, pid, err);
 
-	if (r == 0)
-		r = apply_scheduler(process, pid, err);
 	if (r == 0)
 		r = apply_io_priority(process, pid, err);
 	if (r == 0)
