@@ -240,24 +240,22 @@ def overlapping_maps_are_refused(box):
 # Enforced by joined.c.
 @test
 def namespaces_of_the_host_are_named(box):
-    """A path to the host's own namespace is refused where something would change in it."""
-    name = os.uname().nodename
-    roots = os.listdir('/')
-    with open('/proc/self/mountinfo', encoding='utf-8') as file:
-        root = [line for line in file if ' / / ' in line]
+    """A path to the caller's own namespace, or that of the first process, is refused where something
+    would change in it. The caller is in namespaces of its own: a hole does not ruin the machine."""
     for who in ('self', '1'):
-        for kind, file, word in (('mount', 'mnt', 'mnt namespace'), ('uts', 'uts', 'uts namespace'),
-                                 ('network', 'net', 'net namespace'), ('ipc', 'ipc', 'ipc namespace'),
-                                 ('user', 'user', 'user namespace')):
+        for kind, file in (('mount', 'mnt'), ('uts', 'uts'), ('network', 'net'), ('ipc', 'ipc'),
+                           ('user', 'user')):
             docker(box)
             if kind == 'ipc':
                 box.linux['sysctl']['kernel.msgmax'] = '9999'
             box.linux['namespaces'] = [n for n in box.linux['namespaces'] if n['type'] != kind]
             box.linux['namespaces'].append({'type': kind, 'path': f'/proc/{who}/ns/{file}'})
-            box.run().fails(word)
-    need(os.uname().nodename == name and os.listdir('/') == roots, 'the host changed')
-    with open('/proc/self/mountinfo', encoding='utf-8') as file:
-        need([line for line in file if ' / / ' in line] == root, 'the root changed')
+            box.write()
+            run = subprocess.run(
+                ['unshare', '--mount', '--uts', '--ipc', '--net', '--pid', '--fork', '--mount-proc',
+                 *box.command('run', '--bundle', box.bundle, box.id)], stdin=subprocess.DEVNULL,
+                capture_output=True, text=True, timeout=60, check=False)
+            need(run.returncode != 0 and f'{file} namespace' in run.stderr, who, kind, run.stderr)
 
 
 # Enforced by create.c:make_processes(): undumpable from the clone on.

@@ -41,7 +41,10 @@ def picture(pid):
 def compare(box, what, *options):
     box.up('exec sleep 1000')
     pid_file = box.dir / 'pid'
-    box.oci('exec', '--detach', '--pid-file', pid_file, *options, box.id, '/bin/sleep', '1000').ok()
+    pid_file.unlink(missing_ok=True)
+    # In the foreground, where somebody is there to reap it.
+    box.popen('exec', '--pid-file', pid_file, *options, box.id, '/bin/sleep', '1000')
+    box.wait_for(pid_file.exists, 'the pid file')
     first, second = picture(box.pid()), picture(int(pid_file.read_text()))
     box.delete('--force').ok()
     different = {k: (first[k], second[k]) for k in first if first[k] != second[k]}
