@@ -206,29 +206,10 @@ static int write_config(int dir, const struct oci_config *config, struct bh_erro
 	return r < 0 ? bh_fail_errno(err, r, "write " SHIM_CONFIG_FILE) : 0;
 }
 
-/* The container's own driver and options; what it leaves open is the engine's default, options only
- * where the driver is the default's too. */
-static struct docker_log_config merge_log(
-	const struct docker_log_config *own, const struct docker_log_config *fallback)
-{
-	const char *type = fallback->type != NULL ? fallback->type : "json-file";
-	struct docker_log_config log = *own;
-
-	if (log.type == NULL)
-		log.type = type;
-	if (strcmp(log.type, type) != 0)
-		return log;
-	if (log.max_size == 0)
-		log.max_size = fallback->max_size;
-	if (log.max_file == 0)
-		log.max_file = fallback->max_file;
-	return log;
-}
-
 static int write_options(const struct container_entry *c, int dir,
 	const struct docker_create *create, struct bh_error *err)
 {
-	const struct docker_log_config log = merge_log(&create->host.log, &c->engine->config->log);
+	const struct docker_log_config log = create->host.log;
 	_cleanup_buf_ struct buf text;
 	char bundle[4096];
 	struct shim_options options = {.id = c->c.id,

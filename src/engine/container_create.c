@@ -189,9 +189,11 @@ static int check_body(struct engine *e, const struct docker_create *body, struct
 }
 
 /* Merge with the image and write both objects as inspect shows them. */
-static int merge(const struct docker_create *body, const struct image *image, struct arena *a,
-	struct buf *config, struct buf *host, struct docker_config *ret, struct bh_error *err)
+static int merge(const struct docker_create *body, const struct daemon_config *daemon,
+	const struct image *image, struct arena *a, struct buf *config, struct buf *host,
+	struct docker_config *ret, struct bh_error *err)
 {
+	struct docker_host_config explicit = body->host;
 	struct json_writer config_writer = JSON_WRITER(config), host_writer = JSON_WRITER(host);
 	struct docker_config defaults;
 	int r = image_config_runtime(image, a, &defaults, err);
@@ -206,7 +208,8 @@ static int merge(const struct docker_create *body, const struct image *image, st
 			"yet: mount a directory (-v HOST:%.200s) or a tmpfs there",
 			ret->volumes.items[0], ret->volumes.items[0]);
 	docker_config_write(ret, &config_writer);
-	docker_host_config_write(&body->host, &host_writer);
+	daemon_config_apply(daemon, &explicit);
+	docker_host_config_write(&explicit, &host_writer);
 	r = buf_status(config);
 	if (r == 0)
 		r = buf_status(host);
@@ -262,7 +265,7 @@ int engine_container_create(struct engine *e, const struct guard_caller *caller,
 	if (r == 0)
 		r = arena_init(&a, DOCKER_ARENA_MAX);
 	if (r == 0)
-		r = merge(body, image, &a, &config_text, &host_text, &config, err);
+		r = merge(body, e->config, image, &a, &config_text, &host_text, &config, err);
 	if (r == 0)
 		r = id_ranges_choose(&e->ranges, values.created_ns, &values.id_range_start, err);
 	if (r == 0 && name_random_hex(values.id, CONTAINER_ID_LEN) < 0)

@@ -376,6 +376,23 @@ bool daemon_config_has(const struct daemon_config *config, const char *key)
 	return config->tree != NULL && json_get(config->tree, key) != NULL;
 }
 
+void daemon_config_apply(const struct daemon_config *config, struct docker_host_config *host)
+{
+	const char *type = config->log.type != NULL ? config->log.type : "json-file";
+	struct docker_log_config *log = &host->log;
+
+	if (log->type == NULL)
+		log->type = type;
+	if (strcmp(log->type, type) == 0) {
+		if (log->max_size == 0)
+			log->max_size = config->log.max_size;
+		if (log->max_file == 0)
+			log->max_file = config->log.max_file;
+	}
+	if (host->shm_size == 0)
+		host->shm_size = config->default_shm_size;
+}
+
 size_t daemon_config_key_count(void)
 {
 	return ARRAY_SIZE(known_keys) + ARRAY_SIZE(refused_keys);

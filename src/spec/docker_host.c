@@ -426,6 +426,9 @@ static void write_key(
 	if (strcmp(key->name, "LogConfig") == 0) {
 		json_key(w, key->name);
 		write_log(&host->log, w);
+	} else if (strcmp(key->name, "ShmSize") == 0 && host->shm_size != 0) {
+		json_key(w, key->name);
+		json_put_uint(w, host->shm_size);
 	} else if (bare_paths(host, key->name)) {
 		json_key(w, key->name);
 		json_put_null(w);

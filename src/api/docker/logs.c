@@ -129,6 +129,19 @@ static int read_request(struct api_request *r, struct engine_log_request *ret)
 	return 0;
 }
 
+/* The driver "none" keeps nothing to read. */
+static bool keeps_log(struct api_request *r, const struct container *c)
+{
+	const struct json *tree;
+	const char *type;
+
+	if (json_parse(c->host_config_json, strlen(c->host_config_json), &r->arena, &tree, NULL) <
+		0)
+		return true;
+	type = json_get_string(json_get(tree, "LogConfig"), "Type");
+	return type == NULL || strcmp(type, "none") != 0;
+}
+
 static int open_stream(struct api_request *r, const struct container *c,
 	const struct engine_log_request *request, struct bh_error *err)
 {
@@ -158,11 +171,13 @@ void docker_container_logs(struct api_request *r)
 
 	if (c == NULL || read_request(r, &request) < 0)
 		return;
+	if (!keeps_log(r, c)) {
+		api_error(r, 501, "configured logging driver does not support reading");
+		return;
+	}
 	tty = c->tty;
 	code = open_stream(r, c, &request, &err);
-	if (code == -ENOTSUP) {
-		api_error(r, 501, "%s", bh_error_text(&err, code));
-	} else if (code < 0) {
+	if (code < 0) {
 		api_fail(r, code, &err);
 	} else {
 		/* The deferred call that open_stream() made sends the first lines. */
