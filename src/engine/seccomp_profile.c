@@ -218,6 +218,8 @@ int seccomp_profile_convert(const struct json *profile, const struct seccomp_con
 	int r;
 
 	buf_init(&text, DOCUMENT_MAX);
+	if (profile->type != JSON_OBJECT)
+		return bh_fail(err, -EINVAL, "seccomp profile: not an object");
 	r = check_keys(profile, err);
 	if (r == 0)
 		r = write_document(profile, context, &w, err);

@@ -155,11 +155,16 @@ invalid:
 
 const char *reference_familiar(const struct reference *ref)
 {
-	if (strncmp(ref->repository, DEFAULT_LIBRARY, sizeof(DEFAULT_LIBRARY) - 1) == 0)
-		return ref->repository + sizeof(DEFAULT_LIBRARY) - 1;
-	if (strncmp(ref->repository, DEFAULT_DOMAIN, sizeof(DEFAULT_DOMAIN) - 1) == 0)
-		return ref->repository + sizeof(DEFAULT_DOMAIN) - 1;
-	return ref->repository;
+	const char *name = ref->repository + sizeof(DEFAULT_DOMAIN) - 1;
+	const char *official = ref->repository + sizeof(DEFAULT_LIBRARY) - 1;
+
+	if (strncmp(ref->repository, DEFAULT_DOMAIN, sizeof(DEFAULT_DOMAIN) - 1) != 0)
+		return ref->repository;
+	if (strncmp(ref->repository, DEFAULT_LIBRARY, sizeof(DEFAULT_LIBRARY) - 1) == 0 &&
+		strchr(official, '/') == NULL)
+		return official;
+	/* Short only where it means the same when read again. */
+	return has_domain(name, strcspn(name, "/")) ? ref->repository : name;
 }
 
 void reference_format(const struct reference *ref, char out[static REFERENCE_TEXT_MAX + 1])

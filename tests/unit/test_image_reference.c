@@ -24,6 +24,8 @@ TEST(names_are_made_canonical_and_shown_short)
 	check("docker.io/busybox", "docker.io/library/busybox", "", "busybox:latest");
 	check("docker.io/library/busybox", "docker.io/library/busybox", "", "busybox:latest");
 	check("127.0.0.1:5000/img:t", "127.0.0.1:5000/img", "t", "127.0.0.1:5000/img:t");
+	check("docker.io/a.b/c", "docker.io/a.b/c", "", "docker.io/a.b/c:latest");
+	check("docker.io/library/a/b", "docker.io/library/a/b", "", "library/a/b:latest");
 	check("localhost/x__y", "localhost/x__y", "", "localhost/x__y:latest");
 }
 
