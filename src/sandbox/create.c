@@ -59,7 +59,9 @@ static int make_plan(struct creation *c, struct bh_error *err)
 	};
 	int r;
 
-	if (!c->config->has_process || c->config->process.args.count == 0)
+	/* Without a process object it can be created, not started. */
+	if (c->config->process.args.count == 0 &&
+		(c->config->has_process || c->request->state_dirfd < 0))
 		return bh_fail(err, -EINVAL, "/process/args: a program to run is required");
 	r = lsm_check(&c->config->process, c->config->mount_label, err);
 	if (r == 0)

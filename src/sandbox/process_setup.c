@@ -301,7 +301,7 @@ int process_prepare(struct process_setup *p, struct bh_error *err)
 		return bh_fail_errno(err, r, "/process/capabilities/bounding: drop capabilities");
 	/* A directory that the user may not enter is entered all the same, as runc does; one that
 	 * only the user may enter (a network file system) is entered as the user. */
-	entered = enter_cwd(process->cwd, NULL) == 0;
+	entered = process->cwd == NULL || enter_cwd(process->cwd, NULL) == 0;
 	r = set_ids(p, err);
 	if (r == 0)
 		r = set_capabilities(process, err);
@@ -313,7 +313,7 @@ int process_prepare(struct process_setup *p, struct bh_error *err)
 		return r;
 	if (process->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return bh_fail_errno(err, -errno, "set no_new_privs");
-	r = find_program(p, err);
+	r = process->args.count > 0 ? find_program(p, err) : 0;
 	/* The listener goes to the creator, who is gone when a container is started later. */
 	if (r == 0 && p->filter != NULL && seccomp_policy_notifies(p->filter))
 		r = attach_filter(p, err);
