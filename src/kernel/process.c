@@ -74,6 +74,13 @@ int process_exit_code(int wait_status)
 
 uint64_t process_start_time(pid_t pid)
 {
+	uint64_t time;
+
+	return process_start_time_read(pid, &time) == 0 ? time : 0;
+}
+
+int process_start_time_read(pid_t pid, uint64_t *ret)
+{
 	char text[1024], path[32], *p;
 	_cleanup_close_ int fd = -EBADF;
 	ssize_t n;
@@ -81,20 +88,23 @@ uint64_t process_start_time(pid_t pid)
 	(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return 0;
+		return errno == ENOENT ? -ESRCH : -errno;
 	n = read(fd, text, sizeof(text) - 1);
 	if (n <= 0)
-		return 0;
+		return n < 0 ? -errno : -ESRCH;
 	text[n] = '\0';
 	p = strrchr(text, ')'); /* the name may hold anything, the last parenthesis ends it */
-	if (p == NULL || p[1] != ' ' || p[2] == 'Z' || p[2] == 'X')
-		return 0;
+	if (p == NULL || p[1] != ' ')
+		return -EIO;
+	if (p[2] == 'Z' || p[2] == 'X')
+		return -ESRCH;
 	p++;
 	for (int field = 3; field <= 22; field++) {
 		p = strchr(p, ' ');
 		if (p == NULL)
-			return 0;
+			return -EIO;
 		p++;
 	}
-	return strtoull(p, NULL, 10);
+	*ret = strtoull(p, NULL, 10);
+	return 0;
 }

@@ -21,5 +21,7 @@ int process_exit_code(int wait_status);
 /* Start time in clock ticks since boot (proc(5), /proc/PID/stat field 22); 0 if gone or a zombie.
  */
 uint64_t process_start_time(pid_t pid);
+/* The same: 0, -ESRCH if gone or a zombie, or why it cannot be told. */
+int process_start_time_read(pid_t pid, uint64_t *ret);
 
 #endif

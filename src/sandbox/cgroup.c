@@ -267,12 +267,16 @@ void cgroup_save(const struct cgroup *cg, struct json_writer *w)
 }
 
 /* What is removed, signalled and written later is below a cgroup mount, whatever the state says. */
-static bool is_cgroup_mount(const char *point)
+static int check_mount(const char *point, struct bh_error *err)
 {
 	struct statfs fs;
 
-	return statfs(point[0] == '\0' ? "/" : point, &fs) == 0 &&
-	       (fs.f_type == CGROUP_SUPER_MAGIC || fs.f_type == CGROUP2_SUPER_MAGIC);
+	if (statfs(point[0] == '\0' ? "/" : point, &fs) < 0)
+		return bh_fail_errno(err, -errno, "look at cgroup mount %s", point);
+	if (fs.f_type != CGROUP_SUPER_MAGIC && fs.f_type != CGROUP2_SUPER_MAGIC)
+		return bh_fail(err, -EINVAL,
+			"saved cgroup state names %s, which is no cgroup mount", point);
+	return 0;
 }
 
 /* sub, or NULL, with slashes at the start removed; "" and "/" are the container's own group. */
@@ -302,9 +306,9 @@ static int load_group(
 	if (r < 0)
 		return r;
 	group->made = (unsigned int)made;
-	if (!is_cgroup_mount(group->mount))
-		return bh_fail(err, -EINVAL,
-			"saved cgroup state names %s, which is no cgroup mount", group->mount);
+	r = check_mount(group->mount, err);
+	if (r < 0)
+		return r;
 	r = cg->backend->open(group);
 	if (r < 0 && (sub != NULL || (r != -ENOENT && r != -ENODEV)))
 		return bh_fail_errno(err, r, "open cgroup %s", group->dir);

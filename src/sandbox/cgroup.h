@@ -32,7 +32,7 @@ struct cgroup; /* opaque; heap */
 struct cgroup_request {
 	const char *id;
 	const char
-		*path; /* linux.cgroupsPath; NULL: the default, /bulkhead/ID (systemd: derived) */
+		*path; /* linux.cgroupsPath; NULL: the default, /bulkhead-ID (systemd: derived) */
 	bool systemd;  /* path is slice:prefix:name, the unit is made by systemd over D-Bus */
 	bool rootless; /* lack of permission is tolerated where no limit was asked for */
 	const struct oci_resources *resources;
@@ -84,6 +84,8 @@ int cgroup_update(struct cgroup *cg, const struct oci_resources *resources, stru
 /* Freeze or thaw all processes; waits at most 2 s (-ETIMEDOUT). */
 int cgroup_freeze(struct cgroup *cg, bool frozen, struct bh_error *err);
 int cgroup_is_frozen(struct cgroup *cg, bool *ret, struct bh_error *err);
+/* For a SIGKILL to be taken: on v1 thaw the group and all groups below, whoever froze them. */
+void cgroup_thaw_all(struct cgroup *cg);
 /* Send sig to every process of the group and its children, racing forks: v2 uses cgroup.kill for
  * SIGKILL, else repeated passes (frozen where that is possible), bounded. */
 int cgroup_signal_all(struct cgroup *cg, int sig, struct bh_error *err);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fd.h"
 #include "sandbox/cgroup_internal.h"
 
 #define PIDS_MAX       (1u << 22)
@@ -52,6 +53,21 @@ static void thaw(struct cgroup *cg)
 	(void)cg->backend->freeze(cg, false, cgroup_now_ms() + KILL_FREEZE_MS, NULL);
 }
 
+static int thaw_one(int fd, const char *name, void *data)
+{
+	(void)fd_write_file(fd, "freezer.state", "THAWED");
+	return 0;
+}
+
+void cgroup_thaw_all(struct cgroup *cg)
+{
+	const struct cgroup_group *freezer = cgroup_group_of(cg, "freezer");
+
+	/* On v2 a frozen process takes SIGKILL. */
+	if (cg->backend->mode == CGROUP_V1 && freezer != NULL)
+		(void)cgroup_dir_walk(freezer->dir, thaw_one, NULL);
+}
+
 static int move_to(pid_t pid, void *data)
 {
 	char text[16];
@@ -82,6 +98,7 @@ static void kill_frozen(struct cgroup *cg)
 	(void)signal_pass(cg, SIGKILL, &count);
 	fetch_frozen(cg);
 	thaw(cg);
+	cgroup_thaw_all(cg);
 }
 
 /* Until no process is left, or the deadline. */
@@ -102,7 +119,7 @@ static int kill_all(struct cgroup *cg, int64_t deadline_ms, struct bh_error *err
 		if (left == 0)
 			return 0;
 		if (first)
-			thaw(cg);
+			cgroup_thaw_all(cg);
 		else if (left >= before && !whole)
 			kill_frozen(cg);
 		first = false;

@@ -74,10 +74,37 @@ static void take_descriptor(struct msghdr *msg, int *ret_fd)
 		(void)fd_close(fd);
 }
 
+/* Until there is something to receive. */
+static int await_message(int channel, int pidfd, int timeout_ms, struct bh_error *err)
+{
+	struct pollfd p[] = {{.fd = channel, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
+	int r;
+
+	if (timeout_ms < 0 && pidfd < 0)
+		return 0;
+	r = (int)TEMP_FAILURE_RETRY(poll(p, ARRAY_SIZE(p), timeout_ms));
+	/* Its last words may have come between the looks at the one and at the other. */
+	if (r > 0 && p[0].revents == 0)
+		r = (int)TEMP_FAILURE_RETRY(poll(p, 1, 0)) ?: -EPIPE;
+	if (r == -EPIPE)
+		return bh_fail(err, r, "the container's process ended");
+	if (r < 0)
+		return bh_fail_errno(err, -errno, "wait for the container's process");
+	if (r == 0)
+		return bh_fail(err, -ETIMEDOUT,
+			"the container's process did not answer within %d s", timeout_ms / 1000);
+	return 0;
+}
+
 int channel_receive(
 	int channel, int timeout_ms, struct channel_message *ret, int *ret_fd, struct bh_error *err)
 {
-	struct pollfd p = {.fd = channel, .events = POLLIN};
+	return channel_receive_from(channel, -EBADF, timeout_ms, ret, ret_fd, err);
+}
+
+int channel_receive_from(int channel, int pidfd, int timeout_ms, struct channel_message *ret,
+	int *ret_fd, struct bh_error *err)
+{
 	struct iovec iov = {ret, sizeof(*ret)};
 	union control control = {0};
 	struct msghdr msg = {
@@ -87,15 +114,10 @@ int channel_receive(
 		.msg_controllen = sizeof(control.bytes),
 	};
 	ssize_t n;
-	int r = 1;
+	int r = await_message(channel, pidfd, timeout_ms, err);
 
-	if (timeout_ms >= 0)
-		r = (int)TEMP_FAILURE_RETRY(poll(&p, 1, timeout_ms));
 	if (r < 0)
-		return bh_fail_errno(err, -errno, "wait for the container's process");
-	if (r == 0)
-		return bh_fail(err, -ETIMEDOUT,
-			"the container's process did not answer within %d s", timeout_ms / 1000);
+		return r;
 	memset(ret, 0, sizeof(*ret));
 	n = TEMP_FAILURE_RETRY(recvmsg(channel, &msg, MSG_CMSG_CLOEXEC));
 	/* A peer that ended without reading all we sent: the kernel tells that once, ahead of the

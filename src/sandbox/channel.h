@@ -40,6 +40,10 @@ int channel_send_error(int channel, const struct bh_error *err);
  * becomes err and its code. *ret_fd (may be NULL) gets a passed descriptor or -EBADF. */
 int channel_receive(int channel, int timeout_ms, struct channel_message *ret, int *ret_fd,
 	struct bh_error *err);
+/* The same, but also -EPIPE once the process of pidfd (-EBADF: none) has ended and nothing is left
+ * to receive: others may hold the far end and wait for what it had to say. */
+int channel_receive_from(int channel, int pidfd, int timeout_ms, struct channel_message *ret,
+	int *ret_fd, struct bh_error *err);
 /* Receive and require a type. */
 int channel_expect(int channel, int timeout_ms, enum channel_type type, struct bh_error *err);
 

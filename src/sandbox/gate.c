@@ -93,9 +93,10 @@ static int await_result(int fd, struct bh_error *err)
 	ssize_t n;
 	int r = (int)TEMP_FAILURE_RETRY(poll(&p, 1, START_TIMEOUT_MS));
 
-	if (r <= 0)
-		return bh_fail(
-			err, r < 0 ? -errno : -ETIMEDOUT, "no answer from process 1 to the start");
+	if (r < 0)
+		return bh_fail_errno(err, -errno, "wait for process 1 to start");
+	if (r == 0)
+		return bh_fail(err, -ETIMEDOUT, "no answer from process 1 to the start");
 	n = TEMP_FAILURE_RETRY(read(fd, &m, sizeof(m)));
 	if (n < 0 && errno != ECONNRESET)
 		return bh_fail_errno(err, -errno, "read the result of the start");
@@ -108,14 +109,19 @@ static int await_result(int fd, struct bh_error *err)
 int gate_start(int dirfd, struct bh_error *err)
 {
 	_cleanup_close_ int start = -EBADF, result = -EBADF;
+	int r;
 
 	result = openat(dirfd, RESULT_FIFO, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
 	start = openat(dirfd, START_FIFO, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
-	if (start < 0 || result < 0)
-		return bh_fail(err, errno == ENXIO ? -ESRCH : -errno,
+	r = start < 0 || result < 0 ? -errno : 0;
+	if (r == -ENXIO || r == -ENOENT)
+		return bh_fail(err, r == -ENXIO ? -ESRCH : r,
 			"cannot start a container that is not in the created state");
-	if (fd_write_all(start, "", 1) < 0)
-		return bh_fail_errno(err, -errno, "write the start fifo");
+	if (r < 0)
+		return bh_fail_errno(err, r, "open the start and result fifos");
+	r = fd_write_all(start, "", 1);
+	if (r < 0)
+		return bh_fail_errno(err, r, "write the start fifo");
 	(void)fd_set_nonblock(result, 0);
 	gate_remove(dirfd);
 	return await_result(result, err);
@@ -125,7 +131,9 @@ int gate_start_channel(int channel, struct bh_error *err)
 {
 	int r = channel_send(channel, CHANNEL_START, 0, -EBADF);
 
-	if (r < 0)
+	if (r == -EPIPE || r == -ECONNRESET)
 		return bh_fail(err, -ESRCH, "process 1 is gone");
+	if (r < 0)
+		return bh_fail_errno(err, r, "tell process 1 to start");
 	return await_result(channel, err);
 }

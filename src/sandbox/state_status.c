@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "kernel/process.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/state.h"
 
@@ -20,6 +21,8 @@
 int state_pidfd(const struct state *s, int *ret)
 {
 	_cleanup_close_ int fd = -EBADF;
+	uint64_t start_time;
+	int r;
 
 	if (s->pid <= 0 || s->start_time == 0)
 		return -ESRCH;
@@ -27,8 +30,9 @@ int state_pidfd(const struct state *s, int *ret)
 	if (fd < 0)
 		return errno == EINVAL ? -ESRCH : -errno;
 	/* Compared after the open: from here on fd means the process that was compared. */
-	if (sandbox_start_time(s->pid) != s->start_time)
-		return -ESRCH;
+	r = process_start_time_read(s->pid, &start_time);
+	if (r < 0 || start_time != s->start_time)
+		return r < 0 ? r : -ESRCH;
 	*ret = TAKE_FD(fd);
 	return 0;
 }
@@ -36,10 +40,14 @@ int state_pidfd(const struct state *s, int *ret)
 enum state_status state_status(int dir, const struct state *s)
 {
 	_cleanup_close_ int start = -EBADF;
+	uint64_t start_time;
+	int r;
 
 	if (s->pid <= 0)
 		return STATE_CREATING;
-	if (sandbox_start_time(s->pid) != s->start_time || s->start_time == 0)
+	/* Only what is known to have ended may be deleted: in doubt it runs. */
+	r = process_start_time_read(s->pid, &start_time);
+	if (s->start_time == 0 || r == -ESRCH || (r == 0 && start_time != s->start_time))
 		return STATE_STOPPED;
 	start = openat(dir, "start", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
 	return start >= 0 ? STATE_CREATED : STATE_RUNNING;

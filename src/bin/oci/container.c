@@ -141,7 +141,7 @@ static int kill_init(struct container *c, struct bh_error *err)
 		return bh_fail_errno(err, -errno, "kill process %d", c->state.pid);
 	/* On v1 a frozen process takes its signal only once it is thawed. */
 	if (c->cgroup != NULL)
-		(void)cgroup_freeze(c->cgroup, false, NULL);
+		cgroup_thaw_all(c->cgroup);
 	gone.fd = pidfd;
 	r = TEMP_FAILURE_RETRY(poll(&gone, 1, KILL_SOON_MS));
 	/* It waits for others of its pid namespace, or somebody froze it elsewhere. */

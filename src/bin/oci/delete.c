@@ -21,7 +21,7 @@ static void kill_now(struct container *c)
 	if (state_pidfd(&c->state, &pidfd) == 0)
 		(void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 	if (container_cgroup(c, NULL) == 0 && c->cgroup != NULL)
-		(void)cgroup_freeze(c->cgroup, false, NULL);
+		cgroup_thaw_all(c->cgroup);
 }
 
 /* Only the directory is there, or what it holds cannot be read. */
@@ -42,8 +42,11 @@ static int delete_remains(
 		r = state_lock(c.dir_fd, err);
 	if (r < 0)
 		return r;
+	/* The trouble has passed, but it was not that there is no state. */
 	if (state_load(c.dir_fd, id, &o->arena, &again, NULL) == 0)
-		return bh_fail(err, -EAGAIN, "container %s was created meanwhile", id);
+		return why->code == -ENOENT
+			       ? bh_fail(err, -EAGAIN, "container %s was created meanwhile", id)
+			       : bh_fail(err, why->code, "%s", bh_error_text(why, why->code));
 	if (why->code != -ENOENT)
 		log_write(&o->log, LOG_LEVEL_WARN,
 			"state of %s is lost, only its directory is removed: %s", id, why->text);

@@ -85,7 +85,9 @@ static int prepare(struct oci *o, struct exec *e, struct bh_error *err)
 	if (r < 0)
 		return r;
 	r = state_pidfd(&c->state, &e->init_pidfd);
-	return r < 0 ? bh_fail(err, r, "cannot exec in a stopped container") : 0;
+	if (r == -ESRCH)
+		return bh_fail(err, r, "cannot exec in a stopped container");
+	return r < 0 ? bh_fail_errno(err, r, "open process %d", c->state.pid) : 0;
 }
 
 static int launch(struct oci *o, struct exec *e, struct bh_error *err)
@@ -127,7 +129,7 @@ int command_exec(struct oci *o, struct bh_error *err)
 	int r = prepare(o, &e, err);
 
 	if (r == 0 && !detach)
-		foreground_block_signals(&front.signals);
+		r = foreground_block_signals(&front.signals, err);
 	if (r == 0)
 		r = launch(o, &e, err);
 	if (r < 0) {

@@ -33,14 +33,15 @@ static int reap(const struct foreground *f, int *ret_code, struct bh_error *err)
 	return 0;
 }
 
-void foreground_block_signals(sigset_t *ret)
+int foreground_block_signals(sigset_t *ret, struct bh_error *err)
 {
 	static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
 
 	(void)sigfillset(ret);
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
 		(void)sigdelset(ret, own[i]);
-	(void)sigprocmask(SIG_BLOCK, ret, NULL);
+	return sigprocmask(SIG_BLOCK, ret, NULL) < 0 ? bh_fail_errno(err, -errno, "block signals")
+						     : 0;
 }
 
 int foreground_wait(const struct foreground *f, struct bh_error *err)

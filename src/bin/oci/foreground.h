@@ -20,7 +20,7 @@ struct foreground {
 };
 
 /* Before the process runs: from here on signals are kept for it. */
-void foreground_block_signals(sigset_t *ret);
+int foreground_block_signals(sigset_t *ret, struct bh_error *err);
 /* Returns the exit code: that of the process, or 128 + the signal that ended it. */
 int foreground_wait(const struct foreground *f, struct bh_error *err);
 

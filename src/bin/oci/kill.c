@@ -80,11 +80,8 @@ static int signal_first(struct oci *o, struct container *c, int sig, struct bh_e
 /* On v1 a frozen process meets SIGKILL only once it is thawed. */
 static void thaw_for_kill(struct container *c)
 {
-	bool frozen = false;
-
-	if (container_cgroup(c, NULL) == 0 && c->cgroup != NULL &&
-		cgroup_is_frozen(c->cgroup, &frozen, NULL) == 0 && frozen)
-		(void)cgroup_freeze(c->cgroup, false, NULL);
+	if (container_cgroup(c, NULL) == 0 && c->cgroup != NULL)
+		cgroup_thaw_all(c->cgroup);
 }
 
 int command_kill(struct oci *o, struct bh_error *err)

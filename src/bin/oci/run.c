@@ -20,7 +20,7 @@ static int bring_up(
 	if (r == 0)
 		r = launch_create(o, l, false, err);
 	if (r == 0 && !detach)
-		foreground_block_signals(ret_signals);
+		r = foreground_block_signals(ret_signals, err);
 	if (r == 0)
 		r = sandbox_start(-EBADF, l->sandbox.control, err);
 	if (r == 0)
@@ -34,9 +34,11 @@ static int take_down(struct oci *o, struct launch *l, struct bh_error *err)
 	struct container *c = &l->container;
 	int r = state_lock(c->dir_fd, err);
 
-	if (r == 0 && faccessat(c->dir_fd, "state.json", F_OK, 0) == 0)
-		r = container_destroy(o, c, err);
-	return r;
+	if (r < 0)
+		return bh_wrap(err, "delete container %s", c->id);
+	if (faccessat(c->dir_fd, "state.json", F_OK, 0) < 0 && errno == ENOENT)
+		return 0;
+	return container_destroy(o, c, err);
 }
 
 int command_run(struct oci *o, struct bh_error *err)

@@ -308,15 +308,6 @@ int container_start(struct shim *s, struct bh_error *err)
 	return r;
 }
 
-static int thaw(struct shim *s, struct bh_error *err)
-{
-	int r = s->paused ? cgroup_freeze(s->sandbox.cgroup, false, err) : 0;
-
-	if (r == 0)
-		s->paused = false;
-	return r;
-}
-
 int container_signal(struct shim *s, int signo, bool all, struct bh_error *err)
 {
 	int r = container_check_alive(s, err);
@@ -327,13 +318,14 @@ int container_signal(struct shim *s, int signo, bool all, struct bh_error *err)
 		r = cgroup_signal_all(s->sandbox.cgroup, signo, err);
 	else if (syscall(SYS_pidfd_send_signal, s->sandbox.pidfd, signo, NULL, 0) < 0)
 		r = bh_fail_errno(err, -errno, "send signal %d", signo);
-	/* A frozen process does not die. */
-	if (r == 0 && signo == SIGKILL && s->paused) {
-		r = thaw(s, err);
-		if (r == 0)
-			r = record_state(s, err);
-	}
-	return r;
+	if (r < 0 || signo != SIGKILL)
+		return r;
+	/* A frozen process does not die, whoever froze it. */
+	cgroup_thaw_all(s->sandbox.cgroup);
+	if (!s->paused)
+		return 0;
+	s->paused = false;
+	return record_state(s, err);
 }
 
 int container_set_paused(struct shim *s, bool paused, struct bh_error *err)
@@ -393,9 +385,8 @@ void container_ended(struct shim *s, int wait_status)
 	if (s->sandbox.cgroup != NULL) {
 		/* With a pid namespace of its own nothing is left; without, or with a shared one,
 		 * this ends what process 1 left behind. */
-		r = thaw(s, &err);
-		if (r == 0)
-			r = cgroup_signal_all(s->sandbox.cgroup, SIGKILL, &err);
+		s->paused = false;
+		r = cgroup_signal_all(s->sandbox.cgroup, SIGKILL, &err);
 		if (r < 0)
 			record_trouble(s, bh_error_text(&err, r));
 	}
