@@ -262,6 +262,15 @@ class Box:
                 continue
         return left
 
+    def remove_directory(self):
+        """Never through a mount that a failure left: what is behind it is not ours."""
+        mounted = [line.split()[4] for line in open('/proc/self/mountinfo', encoding='utf-8')
+                   if str(self.dir) in line.split()[4]]
+        for point in reversed(mounted):
+            subprocess.run(['umount', '-l', point], check=False)
+        if not any(str(self.dir) in line for line in open('/proc/self/mountinfo', encoding='utf-8')):
+            shutil.rmtree(self.dir, ignore_errors=True)
+
     def close(self):
         for child in self.children:
             if child.poll() is None:
@@ -270,18 +279,17 @@ class Box:
             for stream in (child.stdin, child.stdout, child.stderr):
                 if stream:
                     stream.close()
-        for name in self.ids:
-            self.oci('delete', '--force', name)
-        left = self.leftovers()
-        for line in left:
-            if line.startswith(str(self.dir)) and not line.startswith(str(self.root)):
-                subprocess.run(['umount', '-l', line.split()[4]], check=False)
-        for directory in self.groups():
-            try:
-                os.rmdir(directory)
-            except OSError:
-                pass
-        shutil.rmtree(self.dir, ignore_errors=True)
+        try:
+            for name in self.ids:
+                self.oci('delete', '--force', name)
+            left = self.leftovers()
+            for directory in self.groups():
+                try:
+                    os.rmdir(directory)
+                except OSError:
+                    pass
+        finally:
+            self.remove_directory()
         need(not left, 'left behind:', *left)
 
 
