@@ -160,6 +160,11 @@ static int parse_command(struct parser *p, struct bh_error *err)
 	int r;
 
 	o->command = o->help_of = c;
+	if (c->refused != NULL && *p->next != NULL &&
+		(strcmp(*p->next, "--help") == 0 || strcmp(*p->next, "-h") == 0)) {
+		o->help = true;
+		return 0;
+	}
 	if (c->refused != NULL)
 		return bh_fail(err, -ENOTSUP, "%s is refused: %s", c->name, c->refused);
 	p->defs = c->options;
