@@ -5,6 +5,7 @@ and what other runtimes' callers count on (docs/oci-differences.md)."""
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import time
 
@@ -265,6 +266,39 @@ def inside_a_user_namespace_that_denies_setgroups(box):
          box.runtime, '--root', str(box.dir / 'user-state'), 'run', '--bundle', str(box.bundle), box.id],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False)
     need(done.returncode == 0 and done.stdout == '0\n', done.stdout, done.stderr)
+
+
+INNER = {'ociVersion': '1.0.2', 'root': {'path': 'rootfs'},
+         'process': {'user': {'uid': 0, 'gid': 0}, 'cwd': '/', 'env': ['PATH=/bin'],
+                     'args': ['/bin/sh', '-c', 'echo inner; echo x >/dev/null && readlink /proc/self/ns/pid']},
+         'mounts': [{'destination': '/proc', 'type': 'proc', 'source': 'proc'},
+                    {'destination': '/dev', 'type': 'tmpfs', 'source': 'tmpfs'},
+                    {'destination': '/dev/pts', 'type': 'devpts', 'source': 'devpts'},
+                    {'destination': '/sys', 'type': 'sysfs', 'source': 'sysfs', 'options': ['ro']}],
+         'linux': {'namespaces': [{'type': t} for t in ('pid', 'network', 'ipc', 'uts', 'mount')],
+                   'resources': {'devices': [{'allow': False, 'access': 'rwm'}]}}}
+
+
+@test
+def a_container_in_a_container(box):
+    names = [*box.process['capabilities']['bounding'], 'CAP_SYS_ADMIN', 'CAP_NET_ADMIN']
+    box.process['capabilities'] = {k: names for k in ('bounding', 'permitted', 'effective')}
+    box.linux['namespaces'] += [{'type': 'user'}, {'type': 'cgroup'}]
+    for kind in ('uidMappings', 'gidMappings'):
+        box.linux[kind] = [{'containerID': 0, 'hostID': 100000, 'size': 65536}]
+    # A masked proc would keep the kernel from mounting another one.
+    box.linux['maskedPaths'] = box.linux['readonlyPaths'] = []
+    shutil.copy(box.runtime, box.rootfs / 'bin/runtime')
+    inner = box.rootfs / 'tmp/bundle'
+    inner.mkdir()
+    shutil.copytree(box.rootfs / 'bin', inner / 'rootfs/bin', symlinks=True)
+    (inner / 'config.json').write_text(json.dumps(INNER))
+    for path in (box.rootfs, *box.rootfs.rglob('*')):
+        os.chown(path, 100000, 100000, follow_symlinks=False)
+    box.dir.chmod(0o711)
+    result = box.run_sh('readlink /proc/self/ns/pid; '
+                        'runtime --root /tmp/state run --bundle /tmp/bundle inner').ok()
+    need(result.lines[1] == 'inner' and result.lines[0] != result.lines[2], result.out, result.err)
 
 
 if __name__ == '__main__':
