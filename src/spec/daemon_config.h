@@ -50,8 +50,9 @@ int daemon_config_load(
 	const char *path, struct arena *a, struct daemon_config *config, struct bh_error *err);
 /* Whether the file gave this key: a flag for the same setting is then a conflict. */
 bool daemon_config_has(const struct daemon_config *config, const char *key);
-/* Fill in what a container left to the daemon: log driver and options (options only where the driver
- * is the daemon's too) and the size of /dev/shm. The record then says what the container has. */
+/* Fill in what a container left to the daemon: log driver and options (options only where the
+ * driver is the daemon's too) and the size of /dev/shm. The record then says what the container
+ * has. */
 void daemon_config_apply(const struct daemon_config *config, struct docker_host_config *host);
 /* Every key that is known, by index, for the documentation; *ret_enforced: not refused. */
 size_t daemon_config_key_count(void);

@@ -14,8 +14,7 @@ BUILD = None
 
 
 def with_config(config):
-    engine = Engine(BUILD, config)
-    return engine
+    return Engine(BUILD, config)
 
 
 def test_no_new_privileges():
