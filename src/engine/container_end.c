@@ -124,9 +124,7 @@ void container_kill_leftovers(struct container_entry *c, int run_dirfd)
 
 	if (arena_init(&a, SHIM_ARENA_MAX) < 0 || shim_state_load(run_dirfd, &a, &state, NULL) < 0)
 		return;
-	if (state.pid > 0 && state.start_time != 0 &&
-		process_start_time(state.pid) == state.start_time)
-		(void)kill(state.pid, SIGKILL);
+	process_kill_exact(state.pid, state.start_time);
 	if (state.cgroup == NULL)
 		return;
 	if (cgroup_open(state.cgroup, NULL, &cg, &err) < 0 || cgroup_destroy(cg, &err) < 0)

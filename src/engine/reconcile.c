@@ -22,7 +22,6 @@
 #include "kernel/tree.h"
 
 #define TRASH_BUDGET  512
-#define SHIM_WAIT_MS  2000
 #define ORPHAN_BUDGET 4096
 
 static int open_run_dir(struct engine *e, const char *id)
@@ -123,25 +122,41 @@ static bool was_started(const struct shim_state *state)
 	       (strcmp(state->status, "stopped") == 0 && *state->started_at != '\0');
 }
 
-/* May delete the container (--rm). */
-static void reconcile_one(struct container_entry *c, bool same_boot)
+/* That we cannot ask now says nothing about the shim: its container must not die of that. */
+static bool is_our_trouble(int r)
 {
+	return r == -ENOMEM || r == -EMFILE || r == -ENFILE || r == -ENOBUFS;
+}
+
+/* May delete the container (--rm). */
+static int reconcile_one(struct container_entry *c, bool same_boot, struct bh_error *err)
+{
+	struct bh_error why = BH_ERROR_INIT;
 	_cleanup_arena_ struct arena a = ARENA_INIT;
 	_cleanup_close_ int dir = open_run_dir(c->engine, c->c.id);
 	struct shim_state state;
+	int r;
 
+	if (dir < 0 && is_our_trouble(-errno))
+		return bh_fail_errno(err, -errno, "open the run directory of %.12s", c->c.id);
 	if (dir < 0 || !same_boot) {
 		if (c->c.state == CONTAINER_RUNNING)
 			take_end(c, -EBADF);
 		else
 			bundle_remove(c);
-		return;
+		return 0;
 	}
-	if (arena_init(&a, SHIM_ARENA_MAX) < 0 || container_connect(c, NULL) < 0 ||
-		shim_state_load(dir, &a, &state, NULL) < 0) {
+	r = arena_init(&a, SHIM_ARENA_MAX);
+	if (r == 0)
+		r = container_connect(c, &why);
+	if (r == 0)
+		r = shim_state_load(dir, &a, &state, &why);
+	if (is_our_trouble(r))
+		return bh_fail(err, r, "container %.12s: %s", c->c.id, bh_error_text(&why, r));
+	if (r < 0) {
 		container_drop_client(c);
 		take_end(c, dir);
-		return;
+		return 0;
 	}
 	if (was_started(&state)) {
 		adopt(c, &state);
@@ -149,6 +164,7 @@ static void reconcile_one(struct container_entry *c, bool same_boot)
 	} else {
 		drop_unstarted(c, dir);
 	}
+	return 0;
 }
 
 /* ---- directories without a record ---- */
@@ -173,9 +189,7 @@ static void drop_run_dir(struct engine *e, int parent, const char *name, bool sa
 	if (dir >= 0 && same_boot && arena_init(&a, SHIM_ARENA_MAX) == 0 &&
 		shim_state_load(dir, &a, &state, NULL) == 0) {
 		(void)snprintf(fake.c.id, sizeof(fake.c.id), "%s", name);
-		if (state.shim_pid > 0 && state.shim_start_time != 0 &&
-			process_start_time(state.shim_pid) == state.shim_start_time)
-			(void)kill(state.shim_pid, SIGKILL);
+		process_kill_exact(state.shim_pid, state.shim_start_time);
 		container_kill_leftovers(&fake, dir);
 	}
 	(void)tree_remove(parent, name, ORPHAN_BUDGET, NULL);
@@ -212,30 +226,37 @@ static int each_unknown(struct engine *e, int root, bool run, bool same_boot, st
 static bool is_same_boot(struct engine *e)
 {
 	_cleanup_buf_ struct buf text;
-	bool same;
 
 	buf_init(&text, 256);
-	same = fd_read_file(e->exec_fd, "boot-id", &text) == 0 &&
+	return fd_read_file(e->exec_fd, "boot-id", &text) == 0 &&
 	       strcmp(buf_str(&text), e->boot_id) == 0;
-	if (!same)
-		(void)fd_replace_file(
-			e->exec_fd, "boot-id", e->boot_id, strlen(e->boot_id), 0600, 0);
-	return same;
+}
+
+/* Once nothing of another boot is left, and before anything of this one is made. Without it the
+ * next engine would take what runs for dead. */
+static int record_boot(struct engine *e, struct bh_error *err)
+{
+	int r = fd_replace_file(e->exec_fd, "boot-id", e->boot_id, strlen(e->boot_id), 0600, 0);
+
+	return r < 0 ? bh_fail_errno(err, r, "write boot-id in the exec root") : 0;
 }
 
 int reconcile(struct engine *e, struct bh_error *err)
 {
 	bool same_boot = is_same_boot(e);
 	struct container_entry *next;
-	int r;
+	int r = 0;
 
-	for (struct container_entry *c = e->first; c != NULL; c = next) {
+	for (struct container_entry *c = e->first; r == 0 && c != NULL; c = next) {
 		next = c->next;
-		reconcile_one(c, same_boot);
+		r = reconcile_one(c, same_boot, err);
 	}
-	r = each_unknown(e, e->exec_fd, true, same_boot, err);
+	if (r == 0)
+		r = each_unknown(e, e->exec_fd, true, same_boot, err);
 	if (r == 0)
 		r = each_unknown(e, e->data_fd, false, same_boot, err);
+	if (r == 0 && !same_boot)
+		r = record_boot(e, err);
 	trash_clean(e);
 	return r;
 }

@@ -108,3 +108,12 @@ int process_start_time_read(pid_t pid, uint64_t *ret)
 	*ret = strtoull(p, NULL, 10);
 	return 0;
 }
+
+void process_kill_exact(pid_t pid, uint64_t start_time)
+{
+	_cleanup_close_ int pidfd = pid > 0 && start_time != 0 ? pidfd_open(pid, 0) : -EBADF;
+
+	/* Compared after the open: the descriptor stays that process's. */
+	if (pidfd >= 0 && process_start_time(pid) == start_time)
+		(void)pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
+}

@@ -23,5 +23,7 @@ int process_exit_code(int wait_status);
 uint64_t process_start_time(pid_t pid);
 /* The same: 0, -ESRCH if gone or a zombie, or why it cannot be told. */
 int process_start_time_read(pid_t pid, uint64_t *ret);
+/* SIGKILL for the process of that pid and start time, never for one that got the pid after it. */
+void process_kill_exact(pid_t pid, uint64_t start_time);
 
 #endif

@@ -363,6 +363,32 @@ def test_an_end_while_the_engine_is_away(engine):
     consistent(engine, 'ended')
 
 
+def test_a_start_without_descriptors_kills_nothing(engine):
+    """An engine that cannot ask the shims refuses to start; the containers run on."""
+    names = [f'many-{n}' for n in range(6)]
+    for name in names:
+        up(engine, name)
+    pids = {name: inspect(engine, name)['State']['Pid'] for name in names}
+    engine.stop(signal.SIGKILL)
+    for limit in range(8, 40, 2):
+        try:
+            done = subprocess.run(
+                ['prlimit', f'--nofile={limit}', engine.program('bulkheadd'),
+                 '--data-root', os.path.join(engine.dir, 'data'), '--exec-root',
+                 os.path.join(engine.dir, 'exec'), '--pidfile', os.path.join(engine.dir, 'pid'),
+                 '-H', f'unix://{engine.dir}/other.sock'], stdin=subprocess.DEVNULL, timeout=1,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+            require(done.returncode > 0, f'{limit} descriptors: {done.returncode} {done.stdout}')
+        except subprocess.TimeoutExpired:
+            break  # enough to start with
+        finally:
+            require(all(map(alive, pids.values())), f'{limit} descriptors: a container died')
+    engine.start()
+    for name in names:
+        require(running(engine, name) and inspect(engine, name)['State']['Pid'] == pids[name], name)
+        force_away(engine, name, 'descriptors')
+
+
 class Api(http.client.HTTPConnection):
     def __init__(self, path):
         super().__init__('localhost', timeout=60)
