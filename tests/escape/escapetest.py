@@ -125,10 +125,15 @@ def look(path):
     return found
 
 
-def mount_table():
-    """The mounts that this process sees, without those that other programs come and go with."""
+def mount_table(directory):
+    """The mounts at or below a directory and at the places that every machine has."""
+    found = []
     with open('/proc/self/mountinfo', encoding='utf-8') as file:
-        return sorted(line for line in file if 'bulkhead-oci-' in line or ' / ' in line)
+        for line in file:
+            where = line.split()[4]
+            if where == '/' or where.startswith((str(directory), '/etc', '/dev', '/proc', '/sys')):
+                found.append(line)
+    return sorted(found)
 
 
 class Host:
@@ -142,11 +147,11 @@ class Host:
         (self.dir / 'directory').mkdir()
         (self.dir / 'directory' / 'file').write_text('host file\n')
         self.before = look(self.dir)
-        self.mounts = mount_table()
+        self.mounts = mount_table(self.box.dir)
 
     def unchanged(self):
         after = look(self.dir)
         need(after == self.before, 'the host changed:',
              {k: v for k, v in after.items() if self.before.get(k) != v},
              [k for k in self.before if k not in after])
-        need(mount_table() == self.mounts, 'the mounts changed:', mount_table())
+        need(mount_table(self.box.dir) == self.mounts, 'the mounts changed:', mount_table(self.box.dir))

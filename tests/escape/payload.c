@@ -11,6 +11,7 @@
 #include <linux/keyctl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,7 @@
 #include <unistd.h>
 
 #define HANDLE_BYTES 8
+#define HELD_MAX     64
 
 static void say(const char *name, long result)
 {
@@ -53,59 +55,87 @@ static int write_to(const char *path)
 	return fd;
 }
 
-/* Through a descriptor that outlives the process, as the published exploit does. */
-static int write_executable(const char *pid)
+/* Descriptors outlive the processes, as in the published exploit: while a program runs, it cannot
+ * be written (ETXTBSY). */
+struct held {
+	int fds[HELD_MAX];
+	size_t count;
+	unsigned long seen, written;
+};
+
+static void hold(struct held *h, const char *pid)
 {
-	char path[64], self[64];
-	int fd, r;
+	char path[64];
+	int fd;
 
 	(void)snprintf(path, sizeof(path), "/proc/%.20s/exe", pid);
 	fd = open(path, O_PATH | O_CLOEXEC);
 	if (fd < 0)
-		return errno == ENOENT || errno == ESRCH ? -2 : -1;
-	r = write_to(path);
-	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	if (r < 0)
-		r = write_to(self);
-	(void)close(fd);
-	return r;
+		return;
+	h->seen++;
+	if (h->count < HELD_MAX)
+		h->fds[h->count++] = fd;
+	else
+		(void)close(fd);
 }
 
-/* Every process but our own program, for some seconds: "seen N written M". */
+static void try_held(struct held *h)
+{
+	char path[64];
+
+	for (size_t i = 0; i < h->count; i++) {
+		int fd;
+
+		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", h->fds[i]);
+		fd = write_to(path);
+		if (fd < 0)
+			continue;
+		h->written++;
+		(void)close(fd);
+	}
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_ino == b->st_ino && a->st_dev == b->st_dev;
+}
+
+/* Every process whose program is neither this one nor the image's shell. */
+static void look_around(struct held *h, const struct stat *own, const struct stat *shell)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	struct stat other;
+	char path[64];
+
+	while (proc != NULL && (entry = readdir(proc)) != NULL) {
+		if (entry->d_name[0] < '0' || entry->d_name[0] > '9')
+			continue;
+		(void)snprintf(path, sizeof(path), "/proc/%.20s/exe", entry->d_name);
+		if (stat(path, &other) < 0 || same_file(&other, own) || same_file(&other, shell))
+			continue;
+		hold(h, entry->d_name);
+	}
+	if (proc != NULL)
+		(void)closedir(proc);
+}
+
+/* write-exe SECONDS: "seen N written M". */
 static int command_write_exe(char **args)
 {
 	time_t end = time(NULL) + atoi(args[0]);
-	unsigned long seen = 0, written = 0;
-	struct stat own, other;
-	char path[64];
+	static struct held h;
+	struct stat own, shell;
 
-	if (stat("/proc/self/exe", &own) < 0)
+	if (stat("/proc/self/exe", &own) < 0 || stat("/bin/busybox", &shell) < 0)
 		return 1;
 	while (time(NULL) < end) {
-		DIR *proc = opendir("/proc");
-		struct dirent *entry;
-
-		while (proc != NULL && (entry = readdir(proc)) != NULL) {
-			if (entry->d_name[0] < '0' || entry->d_name[0] > '9')
-				continue;
-			(void)snprintf(path, sizeof(path), "/proc/%.20s/exe", entry->d_name);
-			if (stat(path, &other) == 0 && other.st_ino == own.st_ino &&
-				other.st_dev == own.st_dev)
-				continue;
-			switch (write_executable(entry->d_name)) {
-			case -2:
-				break;
-			case -1:
-				seen++;
-				break;
-			default:
-				written++;
-			}
-		}
-		if (proc != NULL)
-			(void)closedir(proc);
+		look_around(&h, &own, &shell);
+		try_held(&h);
 	}
-	printf("seen %lu written %lu\n", seen, written);
+	(void)sleep(1);
+	try_held(&h);
+	printf("seen %lu written %lu\n", h.seen, h.written);
 	return 0;
 }
 
