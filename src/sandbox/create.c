@@ -20,6 +20,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "kernel/caps.h"
+#include "kernel/mount.h"
 #include "kernel/process.h"
 #include "sandbox/channel.h"
 #include "sandbox/console.h"
@@ -144,6 +145,18 @@ static _Noreturn void self_child(struct creation *c)
 	creation_init(c, -EBADF);
 }
 
+/* A sysfs shows the network namespace it is mounted from, and the kernel wants that to belong to
+ * the mounter's user namespace. A joined one may be the host's: then it is mounted from outside. */
+static bool needs_sysfs(const struct oci_config *config)
+{
+	if (config->namespaces[OCI_NS_NETWORK].mode == OCI_NS_NEW)
+		return false;
+	for (size_t i = 0; i < config->mount_count; i++)
+		if (config->mounts[i].type != NULL && strcmp(config->mounts[i].type, "sysfs") == 0)
+			return true;
+	return false;
+}
+
 /* Joining a user namespace: the others must be made inside it, so a process enters it and clones
  * process 1 as the creator's child. */
 static _Noreturn void user_joiner(struct creation *c)
@@ -153,8 +166,11 @@ static _Noreturn void user_joiner(struct creation *c)
 
 	c->creator = fd_close(c->creator);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	if (creation_join(c, ~(uint64_t)CLONE_NEWUSER, &err) < 0 ||
-		creation_join(c, CLONE_NEWUSER, &err) < 0)
+	if (creation_join(c, ~(uint64_t)CLONE_NEWUSER, &err) < 0)
+		creation_give_up(c, &err);
+	if (needs_sysfs(c->config))
+		c->sysfs = mount_new("sysfs", "sysfs", 0);
+	if (creation_join(c, CLONE_NEWUSER, &err) < 0)
 		creation_give_up(c, &err);
 	pid = process_clone(c->plan.clone_flags | CLONE_PARENT, NULL, cgroup_clone_fd(c->cgroup));
 	if (pid == 0)
@@ -428,6 +444,7 @@ int sandbox_create(const struct sandbox_request *request, struct sandbox *ret, s
 			.config = request->config,
 			.creator = -EBADF,
 			.child = -EBADF,
+			.sysfs = -EBADF,
 			.gate = GATE_INIT},
 		.builder_pidfd = -EBADF,
 		.pidfd = -EBADF,

@@ -39,6 +39,7 @@ struct creation {
 	bool has_filter;
 	struct cgroup *cgroup;
 	int join[OCI_NS_COUNT]; /* namespaces joined by path, or -EBADF */
+	int sysfs;              /* of a network that the joined user namespace does not own */
 	int creator, child;     /* the two ends of the channel */
 	struct gate gate;       /* process 1's side */
 };

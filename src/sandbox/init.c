@@ -177,6 +177,7 @@ static int build_rootfs(const struct creation *c, struct bh_error *err)
 		c->request->root_fd >= 0 ? fcntl(c->request->root_fd, F_DUPFD_CLOEXEC, 3) : -EBADF;
 	int r = rootfs_open(&fs, &c->plan, c->config, c->cgroup, c->request->bundle, prepared, err);
 
+	fs.sysfs = r == 0 ? c->sysfs : -EBADF;
 	if (r == 0)
 		r = creation_set_sysctls(c->config, err);
 	if (r == 0)

@@ -130,6 +130,7 @@ int rootfs_open(struct rootfs *fs, const struct sandbox_plan *plan, const struct
 		.pidns = -EBADF,
 		.null_file = -EBADF,
 		.empty_dir = -EBADF,
+		.sysfs = -EBADF,
 		.idmap = -EBADF};
 	(void)umask(0); /* the modes of nodes and mount points are meant; process_prepare() sets the
 			   user's */
@@ -162,6 +163,7 @@ void rootfs_release(struct rootfs *fs)
 	fs->pidns = fd_close(fs->pidns);
 	fs->null_file = fd_close(fs->null_file);
 	fs->empty_dir = fd_close(fs->empty_dir);
+	fs->sysfs = fd_close(fs->sysfs);
 	fs->idmap = fd_close(fs->idmap);
 }
 

@@ -27,6 +27,7 @@ struct rootfs {
 	int null_file;     /* the host's /dev/null, checked, or -EBADF while not needed */
 	int empty_dir;     /* detached read-only empty tmpfs, or -EBADF while not needed */
 	uint64_t dev_bind; /* id of the bind mount that /dev is on, 0: none */
+	int sysfs;         /* detached, to be attached in place of a new one, or negative */
 	int idmap;         /* user namespace of the container's maps, for idmap mounts, or -EBADF */
 };
 

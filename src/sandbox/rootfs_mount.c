@@ -268,6 +268,18 @@ static int after_mount(
 	return r;
 }
 
+static int attach_sysfs(
+	struct rootfs *fs, const struct oci_mount *m, int target, struct bh_error *err)
+{
+	int r = mount_set_attributes(
+		fs->sysfs, mount_attributes(m->flags & PER_MOUNT_FLAGS), 0, false);
+
+	if (r == 0)
+		r = mount_attach(fs->sysfs, target);
+	fs->sysfs = fd_close(fs->sysfs);
+	return r < 0 ? bh_fail_errno(err, r, "attach sysfs") : after_mount(fs, m, target, err);
+}
+
 static int new_mount(struct rootfs *fs, const struct oci_mount *m, struct bh_error *err)
 {
 	_cleanup_close_ int target = -EBADF;
@@ -283,6 +295,8 @@ static int new_mount(struct rootfs *fs, const struct oci_mount *m, struct bh_err
 		return target;
 	if (strcmp(m->type, "proc") == 0 && fs->pidns >= 0)
 		return rootfs_mount_proc(fs, m, target, err);
+	if (strcmp(m->type, "sysfs") == 0 && fs->sysfs >= 0)
+		return attach_sysfs(fs, m, target, err);
 	buf_init(&data, MOUNT_DATA_MAX);
 	r = rootfs_mount_data(fs, m, &data, err);
 	if (r < 0)

@@ -268,6 +268,31 @@ def inside_a_user_namespace_that_denies_setgroups(box):
     need(done.returncode == 0 and done.stdout == '0\n', done.stdout, done.stderr)
 
 
+@test
+def a_pod_joins_user_and_network_namespace(box):
+    box.linux['namespaces'].append({'type': 'user'})
+    for kind in ('uidMappings', 'gidMappings'):
+        box.linux[kind] = [{'containerID': 0, 'hostID': 100000, 'size': 65536}]
+    for path in (box.rootfs, *box.rootfs.rglob('*')):
+        os.chown(path, 100000, 100000, follow_symlinks=False)
+    box.dir.chmod(0o711)
+    box.up()
+    pid = box.pid()
+    for kind in ('uidMappings', 'gidMappings'):
+        box.linux.pop(kind)
+    names = {'network': 'net', 'user': 'user', 'ipc': 'ipc', 'uts': 'uts'}
+    for namespace in box.linux['namespaces']:
+        if namespace['type'] in names:
+            namespace['path'] = f'/proc/{pid}/ns/{names[namespace["type"]]}'
+    box.linux['cgroupsPath'] = box.group + '/second'
+    box.config.pop('hostname')
+    second = box.id + '-second'
+    box.ids.insert(0, second)
+    box.sh('ls /sys/class/net; id -u; touch /sys/x 2>&1').write()
+    result = box.oci('run', '--bundle', box.bundle, second)
+    need(result.lines[:2] == ['lo', '0'] and 'Read-only' in result.lines[2], result.out, result.err)
+
+
 INNER = {'ociVersion': '1.0.2', 'root': {'path': 'rootfs'},
          'process': {'user': {'uid': 0, 'gid': 0}, 'cwd': '/', 'env': ['PATH=/bin'],
                      'args': ['/bin/sh', '-c', 'echo inner; echo x >/dev/null && readlink /proc/self/ns/pid']},
