@@ -2,6 +2,7 @@
 """An engine of its own for a test: bulkheadd with its roots and socket in a scratch directory, the
 stock docker client, and an account of what is left afterwards. Used by the suites that drive whole
 programs; speaks TAP through class Tap."""
+import glob
 import io
 import json
 import os
@@ -106,6 +107,21 @@ def remove_groups(paths):
                 os.rmdir(directory)
             except OSError:
                 pass
+
+
+def end_group(path):
+    """Kill what is in a control group and remove it, within a second."""
+    for _ in range(100):
+        try:
+            with open(os.path.join(path, 'cgroup.procs'), encoding='ascii') as file:
+                for pid in file.read().split():
+                    os.kill(int(pid), signal.SIGKILL)
+            os.rmdir(path)
+            return
+        except FileNotFoundError:
+            return
+        except OSError:
+            time.sleep(0.01)
 
 
 class Engine:
@@ -226,12 +242,23 @@ class Engine:
             if self.dir in line and int(pid) != os.getpid():
                 left.append(f'process {pid}: {line.strip()}')
                 os.kill(int(pid), signal.SIGKILL)
+        for group in self.container_groups():
+            left.append(f'control group {group}')
+            end_group(group)
         with open('/proc/self/mountinfo', encoding='utf-8') as file:
             mounts = [line.split()[4] for line in file if self.dir in line.split()[4]]
         for mount in reversed(mounts):
             left.append(f'mount {mount}')
             subprocess.run(['umount', '-l', mount], check=False)
         return left
+
+    def container_groups(self):
+        """Control groups of the containers that have a run directory."""
+        try:
+            ids = os.listdir(os.path.join(self.dir, 'exec', 'containers'))
+        except OSError:
+            return []
+        return [path for name in ids for path in glob.glob(f'/sys/fs/cgroup/*/bulkhead/{name}')]
 
     def remove(self):
         self.log.close()
