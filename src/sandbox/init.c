@@ -247,7 +247,7 @@ static void end_on_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static int start_hooks(const struct creation *c, struct bh_error *err)
+static int start_hooks(const struct creation *c, struct process_setup *p, struct bh_error *err)
 {
 	const struct oci_hooks *hooks = &c->config->hooks[OCI_HOOK_START_CONTAINER];
 	_cleanup_buf_ struct buf state;
@@ -256,6 +256,9 @@ static int start_hooks(const struct creation *c, struct bh_error *err)
 	buf_init(&state, 1 << 20);
 	if (hooks->count == 0)
 		return 0;
+	r = process_attach_filter(p, err);
+	if (r < 0)
+		return r;
 	(void)clearenv(); /* these run inside: what the host has in its environment stays out */
 	r = sandbox_state_json(
 		c->config, c->request->id, c->request->bundle, "created", getpid(), &state);
@@ -276,7 +279,7 @@ static _Noreturn void run(const struct creation *c, struct process_setup *p)
 		_exit(1);
 	if (gate_wait(&c->gate) < 0)
 		_exit(1);
-	r = start_hooks(c, &err);
+	r = start_hooks(c, p, &err);
 	if (r == 0)
 		r = process_execute(p, &err);
 	err.code = r;

@@ -111,7 +111,7 @@ int process_attach(struct process_setup *p, struct bh_error *err)
 	return r < 0 ? r : join_keyring(p->keyring, err);
 }
 
-static int attach_filter(struct process_setup *p, struct bh_error *err)
+int process_attach_filter(struct process_setup *p, struct bh_error *err)
 {
 	bool notifies = p->filter != NULL && seccomp_policy_notifies(p->filter);
 	int listener = -EBADF, r;
@@ -292,7 +292,7 @@ int process_prepare(struct process_setup *p, struct bh_error *err)
 	int r;
 
 	if (!process->no_new_privileges) {
-		r = attach_filter(p, err);
+		r = process_attach_filter(p, err);
 		if (r < 0)
 			return r;
 	}
@@ -316,7 +316,7 @@ int process_prepare(struct process_setup *p, struct bh_error *err)
 	r = process->args.count > 0 ? find_program(p, err) : 0;
 	/* The listener goes to the creator, who is gone when a container is started later. */
 	if (r == 0 && p->filter != NULL && seccomp_policy_notifies(p->filter))
-		r = attach_filter(p, err);
+		r = process_attach_filter(p, err);
 	return r;
 }
 
@@ -340,7 +340,7 @@ int process_execute(struct process_setup *p, struct bh_error *err)
 		return r;
 	reset_signals();
 	if (process->no_new_privileges) {
-		r = attach_filter(p, err);
+		r = process_attach_filter(p, err);
 		if (r < 0)
 			return r;
 	}

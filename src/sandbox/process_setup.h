@@ -52,6 +52,9 @@ int process_attach(struct process_setup *p, struct bh_error *err);
 /* Identity: everything up to, but not including, the filter of a no_new_privs process. The program
  * is looked up as the user it will run as: -ENOENT and -EACCES keep their meaning. */
 int process_prepare(struct process_setup *p, struct bh_error *err);
+/* Attach the filter unless it is on already. Hooks that run inside run under it: their programs may
+ * be the image's. */
+int process_attach_filter(struct process_setup *p, struct bh_error *err);
 /* Attach what is left and execute; returns only on failure. */
 int process_execute(struct process_setup *p, struct bh_error *err);
 

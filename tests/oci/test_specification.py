@@ -214,6 +214,17 @@ def hooks_without_env_have_the_callers(box):
 
 
 @test
+def hooks_inside_run_under_the_filter(box):
+    box.linux['seccomp'] = {'defaultAction': 'SCMP_ACT_ALLOW', 'syscalls': [
+        {'names': ['mkdir', 'mkdirat'], 'action': 'SCMP_ACT_ERRNO'}]}
+    box.config['hooks'] = {'startContainer': [{'path': '/bin/sh', 'args': ['sh', '-c', '/bin/mkdir /tmp/d']}]}
+    for privileges in (True, False):
+        box.process['noNewPrivileges'] = privileges
+        box.run().fails('startContainer')
+        need(not (box.rootfs / 'tmp/d').exists(), 'the hook was not under the filter')
+
+
+@test
 def sysctl_and_field_may_agree(box):
     box.config['domainname'] = 'same'
     box.linux['sysctl'] = {'kernel.domainname': 'same'}
