@@ -254,6 +254,12 @@ def spellings_of_other_runtimes(box):
 
 
 @test
+def lines_of_a_terminal_that_a_program_reads(box):
+    box.process['terminal'] = True
+    need(box.run_sh('echo one; echo two').ok().out == 'one\ntwo\n')
+
+
+@test
 def debug_lines(box):
     log = box.dir / 'log.json'
     box.sh('true').write()
