@@ -168,4 +168,9 @@ TEST(refusals)
 	no_maps.uid_maps = no_maps.gid_maps = (struct oci_id_maps){no_root, 1};
 	CHECK_INT(sandbox_plan_make(&no_maps, &root, &a, &p, &err), -EINVAL);
 	CHECK(strstr(err.text, "/linux/uidMappings") != NULL);
+	no_maps.uid_maps = no_maps.gid_maps = (struct oci_id_maps){map, 1};
+	no_maps.namespaces[OCI_NS_MOUNT] =
+		(struct oci_ns){.mode = OCI_NS_JOIN, .path = "/proc/1/ns/mnt"};
+	CHECK_INT(sandbox_plan_make(&no_maps, &root, &a, &p, &err), -ENOTSUP);
+	CHECK(strstr(err.text, "a mount namespace is joined") != NULL);
 }
