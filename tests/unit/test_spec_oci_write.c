@@ -74,7 +74,7 @@ TEST(process)
 	verbatim("'process':{'terminal':true,'consoleSize':{'height':25,'width':80},"
 		 "'user':{'uid':1,'gid':2,'umask':18,'additionalGids':[5,6]},'args':['a',''],"
 		 "'env':['A=b'],'cwd':'/w','capabilities':{'bounding':['CAP_CHOWN','CAP_KILL'],"
-		 "'effective':['CAP_CHOWN'],'inheritable':['CAP_KILL'],'permitted':['CAP_CHOWN'],"
+		 "'effective':['CAP_CHOWN'],'inheritable':['CAP_KILL'],'permitted':['CAP_CHOWN','CAP_KILL'],"
 		 "'ambient':['CAP_KILL']},'rlimits':[{'type':'RLIMIT_CORE','soft':1,"
 		 "'hard':18446744073709551615}],'noNewPrivileges':true,'apparmorProfile':'p',"
 		 "'selinuxLabel':'l','oomScoreAdj':-5,'scheduler':{'policy':'SCHED_DEADLINE',"
