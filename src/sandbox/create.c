@@ -170,6 +170,12 @@ static _Noreturn void user_joiner(struct creation *c)
 		creation_give_up(c, &err);
 	if (needs_sysfs(c->config))
 		c->sysfs = mount_new("sysfs", "sysfs", 0);
+	/* The way to the bundle may be closed to the user namespace: it becomes the working
+	 * directory, which the clone below takes along into the new mount namespace. */
+	if (chdir(c->request->bundle) < 0) {
+		(void)bh_fail_errno(&err, -errno, "enter bundle %s", c->request->bundle);
+		creation_give_up(c, &err);
+	}
 	if (creation_join(c, CLONE_NEWUSER, &err) < 0)
 		creation_give_up(c, &err);
 	pid = process_clone(c->plan.clone_flags | CLONE_PARENT, NULL, cgroup_clone_fd(c->cgroup));

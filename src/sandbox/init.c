@@ -175,7 +175,8 @@ static int build_rootfs(const struct creation *c, struct bh_error *err)
 	struct rootfs fs;
 	int prepared =
 		c->request->root_fd >= 0 ? fcntl(c->request->root_fd, F_DUPFD_CLOEXEC, 3) : -EBADF;
-	int r = rootfs_open(&fs, &c->plan, c->config, c->cgroup, c->request->bundle, prepared, err);
+	const char *bundle = c->plan.join_user ? "." : c->request->bundle; /* user_joiner() */
+	int r = rootfs_open(&fs, &c->plan, c->config, c->cgroup, bundle, prepared, err);
 
 	fs.sysfs = r == 0 ? c->sysfs : -EBADF;
 	if (r == 0)
