@@ -218,7 +218,8 @@ def setgroups_stays_denied_without_privilege(box):
     config = json.loads((box.bundle / 'config.json').read_text())
     config['process'].update(terminal=False, args=['/bin/payload', 'setgroups'], env=['PATH=/bin'])
     config['process']['capabilities'] = {
-        kind: ['CAP_SETGID', 'CAP_SETUID', 'CAP_SYS_ADMIN'] for kind in ('bounding', 'effective', 'permitted')}
+        kind: ['CAP_SETGID', 'CAP_SETUID', 'CAP_SYS_ADMIN']
+        for kind in ('bounding', 'effective', 'permitted')}
     config['linux'].pop('seccomp')
     config['linux'].pop('cgroupsPath', None)
     (box.bundle / 'config.json').write_text(json.dumps(config))

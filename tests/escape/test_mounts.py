@@ -267,9 +267,9 @@ def with_terminal(box, script):
     return result, out.decode(errors='replace')
 
 
-# Enforced by the pivot, which comes first, and console.c: the target is looked up inside the root, the mount is a clone of the
-# terminal's descriptor, and the multiplexer and the terminal are checked to be of a devpts (where
-# most fakes would also fail the requests of a terminal).
+# Enforced by the pivot, which comes first, and console.c: the target is looked up inside the root, the
+# mount is a clone of the terminal's descriptor, and the multiplexer and the terminal are checked to be
+# of a devpts (where most fakes would also fail the requests of a terminal).
 @test
 def console_replaced_in_the_image(box):
     """/dev is a directory of the image: /dev/console leads to what must not be covered or made."""
@@ -348,9 +348,9 @@ def no_mount_of_the_host_is_visible(box):
                      box.up().exec('/bin/cat', '/proc/self/mountinfo').ok().out):
             for line in text.splitlines():
                 where = line.split()[4]
-                need(where in allowed or where in protected or where.startswith(('/dev/', '/sys/fs/cgroup/')), line)
+                need(where in allowed | protected or where.startswith(('/dev/', '/sys/fs/cgroup/')), line)
         text = box.exec('/bin/sh', '-c', 'ls /proc/1/root/../../..; cd /proc/1/root; ls ..').out
-        need(set(text.split()) == set(os.listdir(box.rootfs)) | set(), text)
+        need(set(text.split()) == set(os.listdir(box.rootfs)), text)
         box.delete('--force').ok()
 
 

@@ -12,7 +12,7 @@ import os
 import pathlib
 import random
 
-from escapetest import Host, docker, in_user_namespace, main, need, spec, test
+from escapetest import Host, docker, in_user_namespace, main, mount_table, need, spec, test
 
 SEED = int(os.environ.get('SEED', '20210530'))
 RUNS = int(os.environ.get('RUNS', '200'))
@@ -35,13 +35,18 @@ def own_namespaces():
             raise OSError(ctypes.get_errno(), 'mount')
 
 
-def machine():
-    """What belongs to the machine and not to a container."""
+def all_mounts():
+    with open('/proc/self/mountinfo', encoding='utf-8') as file:
+        return set(file)
+
+
+def machine(box):
+    """What belongs to the machine and not to a container. Other programs may take mounts of theirs
+    away, whose copies then go here, too; nobody else adds any."""
     found = {name: pathlib.Path('/proc/sys', name).read_text() for name in SYSCTLS
              if os.path.exists('/proc/sys/' + name)}
-    with open('/proc/self/mountinfo', encoding='utf-8') as file:
-        found['mounts'] = sorted(file)
-    for name in os.listdir('/dev'):
+    found['mounts'] = mount_table(box.dir)
+    for name in ('null', 'zero', 'full', 'random', 'urandom', 'tty', 'ptmx', 'console', 'pts', 'shm'):
         st = os.lstat('/dev/' + name)
         found['/dev/' + name] = st.st_mode, st.st_uid, st.st_gid, st.st_rdev
     found['roots'] = sorted(os.listdir('/'))
@@ -197,7 +202,7 @@ def run_all(box, host, groups):
     rng = random.Random(SEED)
     generator = Generator(box, host, rng)
     started = 0
-    before = machine()
+    before, mounts = machine(box), all_mounts()
     for number in range(RUNS):
         config = generator.config()
         if rng.random() < 0.3:
@@ -208,7 +213,8 @@ def run_all(box, host, groups):
         started += result.code == 0
         need(result.code in (0, 1, 126, 127) and (result.code == 0 or result.err), 'exit', result.code,
              result.err, text)
-        after = machine()
+        after = machine(box)
+        need(all_mounts() <= mounts, f'run {number} of seed {SEED} left mounts:', all_mounts() - mounts, text)
         need(after == before, f'run {number} of seed {SEED} changed the machine:',
              {k: (before.get(k), v) for k, v in after.items() if before.get(k) != v}, text)
         if number % BATCH == 0 or number == RUNS - 1:
