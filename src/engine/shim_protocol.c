@@ -523,7 +523,7 @@ static int detach_key(const char *key, size_t len)
 int shim_detach_keys_parse(const char *text, uint8_t ret[static SHIM_DETACH_KEYS_MAX],
 	size_t *ret_count, struct bh_error *err)
 {
-	uint8_t keys[SHIM_DETACH_KEYS_MAX];
+	uint8_t keys[SHIM_DETACH_KEYS_MAX] = {0};
 	size_t count = 0;
 
 	while (*text != '\0') {

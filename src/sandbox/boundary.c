@@ -72,8 +72,7 @@ static void judge_namespaces(struct boundary_judge *j)
 
 		if (ns->shared == BOUNDARY_NO || (ns->inode == 0 && i >= BOUNDARY_NS_CGROUP))
 			continue;
-		boundary_add(j, ns_severity(j->facts, i), "namespace",
-			ns_judgements[i].consequence,
+		boundary_add(j, ns_severity(j->facts, i), "namespace", ns_judgements[i].consequence,
 			arena_printf(j->arena, "%s%s", ns_judgements[i].name,
 				ns->shared == BOUNDARY_YES ? "" : " (could not be seen)"));
 	}
