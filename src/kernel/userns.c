@@ -92,20 +92,32 @@ static int pid_in_proc(int pidfd, pid_t *ret, struct bh_error *err)
 	return 0;
 }
 
+/* Holds the namespace until it is killed, or its maker ends: who may have done so before it could ask
+ * to be told. A maker outside of this pid namespace has no number here. */
+static _Noreturn void hold_namespace(pid_t maker)
+{
+	pid_t parent;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	parent = getppid();
+	if (parent != maker && parent != 0)
+		_exit(1);
+	for (;;)
+		(void)pause();
+}
+
 int userns_open(const struct userns_range *uids, size_t uid_count, const struct userns_range *gids,
 	size_t gid_count, int *ret_fd, struct bh_error *err)
 {
 	int pidfd = -EBADF, fd, r;
 	char path[64];
-	pid_t pid = process_clone(CLONE_NEWUSER, &pidfd, -EBADF), number = 0;
+	pid_t maker = getpid(), number = 0;
+	pid_t pid = process_clone(CLONE_NEWUSER, &pidfd, -EBADF);
 
 	if (pid < 0)
 		return bh_fail_errno(err, pid, "clone a user namespace");
-	if (pid == 0) {
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-		for (;;)
-			(void)pause();
-	}
+	if (pid == 0)
+		hold_namespace(maker);
 	r = pid_in_proc(pidfd, &number, err);
 	if (r == 0)
 		r = userns_write_maps(number, uids, uid_count, gids, gid_count, false, err);
