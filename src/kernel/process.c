@@ -55,9 +55,8 @@ void process_kill_wait(pid_t pid, int pidfd)
 
 	if (pid <= 0)
 		return;
-	if (pidfd >= 0)
-		(void)pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
-	else
+	/* Not yet reaped, so the number is its own; a wait for what was not killed would not end. */
+	if (pidfd < 0 || pidfd_send_signal(pidfd, SIGKILL, NULL, 0) < 0)
 		(void)kill(pid, SIGKILL);
 	(void)process_wait(pid);
 	errno = saved;

@@ -9,8 +9,8 @@
  * With -p a process that runs is hit instead, in whichever of its threads makes the N-th call from
  * then on; "ready" on standard output says that counting has begun.
  *
- * Called as "bulkhead-shim --dir DIR" it takes the place of that program: N and the true program
- * come from DIR/../../killat.plan, and the report goes to killat.report beside it.
+ * Called as "bulkhead-shim --dir DIR" it takes the place of that program: N, ERRNO and the true
+ * program come from DIR/../../killat.plan, and the report goes to killat.report beside it.
  *
  * usage: killat [-f] [-e ERRNO] [-o REPORT] N COMMAND [ARGUMENT]...
  *        killat [-f] [-e ERRNO] [-o REPORT] -p PID N
@@ -39,7 +39,7 @@
 #include <linux/ptrace.h>
 
 struct hit {
-	bool follow;
+	bool follow, attached;
 	int error; /* 0: kill */
 	unsigned long wanted, seen;
 	pid_t main;
@@ -145,6 +145,9 @@ static int follow(struct hit *h)
 			return 125;
 		if (WIFSTOPPED(status)) {
 			at_stop(h, pid, status);
+			/* The end of the tracer lets go of all. */
+			if (h->attached && h->done && h->error != 0)
+				return 0;
 			continue;
 		}
 		if (pid == h->failing)
@@ -202,7 +205,7 @@ static int attach(struct hit *h)
 	(void)closedir(threads);
 	if (r < 0)
 		return 125;
-	h->started = true;
+	h->started = h->attached = true;
 	(void)printf("ready\n");
 	(void)fflush(stdout);
 	return follow(h);
@@ -241,11 +244,11 @@ static int stand_in(struct hit *h, char **argv)
 	plan = fopen(path, "re");
 	if (plan == NULL)
 		return 125;
-	n = fscanf(plan, "%lu %4095s", &h->wanted, program);
+	n = fscanf(plan, "%lu %d %4095s", &h->wanted, &h->error, program);
 	(void)fclose(plan);
 	(void)snprintf(path, sizeof(path), "%s/../../killat.report", argv[2]);
 	h->report = fopen(path, "we");
-	if (n != 2 || h->report == NULL)
+	if (n != 3 || h->report == NULL)
 		return 125;
 	(void)setvbuf(h->report, NULL, _IOLBF, 0);
 	h->program = program;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The engine and the shim killed at their n-th system call of docker create, start, exec, stop and
-rm. After the next start of the engine what was acknowledged holds, the store is whole, images are
+"""The engine and the shim hit (killed, or the call fails) at their n-th system call of docker create,
+start, exec, stop and rm. Afterwards what was acknowledged holds, the store is whole, images are
 intact and nothing is left that no record explains. Also: levels over hundreds of containers.
 $POINTS calls are hit an operation (default 4); $KILLAT is the program built from killat.c.
 usage: test_engine.py BUILD"""
@@ -21,26 +21,30 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, '..', 'lib'), os.path.join(HERE, '..', 'engine')]
-from bulkhead import Engine, Tap, main_build, require  # noqa: E402
+from bulkhead import Engine, Failed, Tap, main_build, require  # noqa: E402
 from test_crash import check, groups_of  # noqa: E402
+from faultlib import NAMES, errno_of  # noqa: E402
 
 POINTS = int(os.environ.get('POINTS', '4'))
 COUNT = int(os.environ.get('COUNT', '300'))
 KILLAT = os.path.abspath(os.environ['KILLAT'])
+# What has no way to fail in a program that is right.
+NOT_FAILED = ('epoll_wait', 'epoll_pwait', 'futex', 'rt_sigprocmask', 'rt_sigreturn', 'gettid')
 LOOP = 'i=0; while :; do i=$((i+1)); echo line $i; usleep 20000; done'
 
 
 class Hit:
-    """killat on a process that runs, from now on."""
+    """killat on a process that runs, from now on. code: the errno of the call, or 0 to kill."""
 
-    def __init__(self, pid, n):
+    def __init__(self, pid, n, code=0):
         self.report = tempfile.NamedTemporaryFile('r')
-        self.killat = subprocess.Popen([KILLAT, '-o', self.report.name, '-p', str(pid), str(n)],
+        self.killat = subprocess.Popen([KILLAT, '-e', str(code), '-o', self.report.name,
+                                        '-p', str(pid), str(n)],
                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         require(self.killat.stdout.readline() == b'ready\n', 'killat does not attach')
 
     def end(self):
-        """Whether the call was reached; the process is dead then."""
+        """Whether the call was reached; a process that was to be killed is dead then."""
         try:
             self.killat.wait(0.3)
         except subprocess.TimeoutExpired:
@@ -50,14 +54,14 @@ class Hit:
         with self.report:
             return self.report.read().startswith('hit')
 
-    def count(self):
-        """With n = 0: how many calls there were."""
+    def names(self):
+        """With n = 0: the calls."""
         time.sleep(0.2)
         self.killat.terminate()
         self.killat.wait()
         self.killat.stdout.close()
         with self.report:
-            return self.report.read().count('\n')
+            return [NAMES.get(int(line), line) for line in self.report.read().splitlines()]
 
 
 def inspect(engine, name):
@@ -162,7 +166,7 @@ def kill_engine_in(engine, operation):
     prepare(engine, 'count')
     hit = Hit(engine.process.pid, 0)
     require(engine.docker(*command('count')).returncode == 0, operation)
-    total = hit.count()
+    total = len(hit.names())
     require(total > 10, f'{operation}: only {total} calls')
     force_away(engine, 'count', operation)
     for n in points(total):
@@ -181,6 +185,64 @@ def kill_engine_in(engine, operation):
         require(known is None or operation == 'rm' or inspect(engine, name) is not None,
                 f'{where}: the container is lost')
         force_away(engine, name, where)
+
+
+def fail_engine_in(engine, operation):
+    """A call of the engine fails: it answers, by an error or by doing it, and all agree again."""
+    prepare, words, holds = OPERATIONS[operation]
+
+    def command(name):
+        return [word.format(name) for word in words]
+    engine.docker('rm', '-f', 'count')
+    prepare(engine, 'count')
+    hit = Hit(engine.process.pid, 0)
+    require(engine.docker(*command('count')).returncode == 0, operation)
+    names = hit.names()
+    force_away(engine, 'count', operation)
+    for n in points(len(names)):
+        if names[n - 1] in NOT_FAILED:
+            continue
+        name = f'{operation}-{n}'
+        code = errno_of(names[n - 1])
+        where = f'call {n} {names[n - 1]} of {operation} fails by {os.strerror(code)}'
+        prepare(engine, name)
+        hit = Hit(engine.process.pid, n, code)
+        done = engine.docker(*command(name), timeout=30)
+        hit.end()
+        time.sleep(0.1)
+        if engine.process.poll() is not None:
+            require(engine.process.returncode > 0, f'{where}: crashed {engine.process.returncode}')
+            engine.process = None
+            engine.start()
+        try:
+            consistent(engine, where)
+        except Failed:
+            # A directory that could not be removed goes when the engine starts.
+            engine.stop()
+            engine.start()
+            consistent(engine, where)
+        require(done.returncode != 0 or holds(engine, name), f'{where}: acknowledged, not done')
+        force_away(engine, name, where)
+
+
+def test_engine_fails_in_create(engine):
+    fail_engine_in(engine, 'create')
+
+
+def test_engine_fails_in_start(engine):
+    fail_engine_in(engine, 'start')
+
+
+def test_engine_fails_in_exec(engine):
+    fail_engine_in(engine, 'exec')
+
+
+def test_engine_fails_in_stop(engine):
+    fail_engine_in(engine, 'stop')
+
+
+def test_engine_fails_in_rm(engine):
+    fail_engine_in(engine, 'rm')
 
 
 def test_engine_killed_in_create(engine):
@@ -226,7 +288,7 @@ def kill_shim_in(engine, operation):
     up(engine, 'count')
     hit = Hit(shim_of(engine, 'count'), 0)
     require(engine.docker(*command('count')).returncode == 0, operation)
-    total = hit.count()
+    total = len(hit.names())
     force_away(engine, 'count', operation)
     for n in points(total):
         name = f'{operation}-{n}'
@@ -256,43 +318,49 @@ def test_shim_killed_in_rm(engine):
     kill_shim_in(engine, 'rm')
 
 
-def test_shim_killed_in_start(engine):
-    """Before it has said that it is ready, and until the program runs."""
-    containers = os.path.join(engine.dir, 'exec')
-    plan, report = os.path.join(containers, 'killat.plan'), os.path.join(containers, 'killat.report')
+def start_shims(engine, fail):
+    """killat takes the shim's place: hit before it says that it is ready, or until the program
+    runs."""
+    run = os.path.join(engine.dir, 'exec')
+    plan, report = os.path.join(run, 'killat.plan'), os.path.join(run, 'killat.report')
+    shim = engine.program('bulkhead-shim')
+
+    def start(name, n, code):
+        with open(plan, 'w', encoding='ascii') as file:
+            file.write(f'{n} {code} {shim}\n')
+        make(engine, name)
+        known = inspect(engine, name)
+        done = engine.docker('start', name, timeout=60)
+        with open(report, encoding='ascii') as file:
+            return known['Id'], done, file.read()
+
     stand_in = tempfile.mkdtemp(prefix='bulkhead-build-')
     own = engine.build
     try:
         for program in ('bulkheadd', 'bulkhead', 'bulkhead-files'):
             shutil.copy2(engine.program(program), stand_in)
         shutil.copy2(KILLAT, os.path.join(stand_in, 'bulkhead-shim'))
-        shim = engine.program('bulkhead-shim')
         engine.stop()
         engine.build = stand_in
         engine.start()
-
-        def start(name, n):
-            with open(plan, 'w', encoding='ascii') as file:
-                file.write(f'{n} {shim}\n')
-            make(engine, name)
-            known = inspect(engine, name)
-            done = engine.docker('start', name, timeout=60)
-            with open(report, encoding='ascii') as file:
-                return known['Id'], done, file.read()
-        _, done, text = start('count', 0)
+        engine.docker('rm', '-f', 'count')
+        _, done, text = start('count', 0, 0)
         require(done.returncode == 0, done.stderr)
-        total = text.count('\n')
+        names = [NAMES.get(int(line), line) for line in text.splitlines()]
         force_away(engine, 'count', 'start')
-        require(total > 50, f'only {total} calls')
-        step = max(1, total // (4 * POINTS))
-        for n in range(1 + step // 2, total + 1, step):
-            where = f'shim killed at call {n} of {total} of start'
+        require(len(names) > 50, f'only {len(names)} calls')
+        step = max(1, len(names) // (4 * POINTS))
+        for n in range(1 + step // 2, len(names) + 1, step):
+            code = errno_of(names[n - 1]) if fail else 0
+            what = f'fails by {os.strerror(code)}' if fail else 'killed'
+            where = f'shim {what} at call {n} {names[n - 1]} of {len(names)} of start'
             name = f'shim-{n}'
-            identity, done, _ = start(name, n)
+            identity, done, _ = start(name, n, code)
             limit = time.monotonic() + 5
             while not running(engine, name) and groups_of({identity}):
                 require(time.monotonic() < limit, f'{where}: left {groups_of({identity})}')
                 time.sleep(0.05)
+            require(done.returncode == 0 or done.stderr.strip(), f'{where}: no word')
             force_away(engine, name, where)
             require(not groups_of({identity}), f'{where}: groups after rm')
     finally:
@@ -303,7 +371,15 @@ def test_shim_killed_in_start(engine):
                 os.unlink(path)
         engine.start()
         shutil.rmtree(stand_in, ignore_errors=True)
-    consistent(engine, 'after the kills of shims')
+    consistent(engine, 'after the hits of shims')
+
+
+def test_shim_killed_in_start(engine):
+    start_shims(engine, False)
+
+
+def test_shim_fails_in_start(engine):
+    start_shims(engine, True)
 
 
 def lines_of(engine, name):
