@@ -92,8 +92,8 @@ static int pid_in_proc(int pidfd, pid_t *ret, struct bh_error *err)
 	return 0;
 }
 
-/* Holds the namespace until it is killed, or its maker ends: who may have done so before it could ask
- * to be told. A maker outside of this pid namespace has no number here. */
+/* Holds the namespace until it is killed, or its maker ends: who may have done so before it could
+ * ask to be told. A maker outside of this pid namespace has no number here. */
 static _Noreturn void hold_namespace(pid_t maker)
 {
 	pid_t parent;
