@@ -86,7 +86,7 @@ static int read_unicode_escape(struct reader *r, char **out)
 	unsigned int cp, low;
 	int e = hex4(r, &cp);
 
-	if (e < 0)
+	if (e != 0)
 		return e;
 	if (cp >= 0xdc00 && cp <= 0xdfff)
 		return fail_at(r, "lone low surrogate");
@@ -95,7 +95,7 @@ static int read_unicode_escape(struct reader *r, char **out)
 			return fail_at(r, "lone high surrogate");
 		r->at += 2;
 		e = hex4(r, &low);
-		if (e < 0)
+		if (e != 0)
 			return e;
 		if (low < 0xdc00 || low > 0xdfff)
 			return fail_at(r, "bad low surrogate");
@@ -187,7 +187,7 @@ static int read_string(struct reader *r, const char **ret, size_t *ret_len)
 		}
 		r->at++;
 		e = read_escape(r, &out);
-		if (e < 0)
+		if (e != 0)
 			return e;
 	}
 	r->at = stop + 1;
@@ -308,7 +308,7 @@ static int read_key(struct reader *r, const char **ret)
 	if (r->at >= r->end || *r->at != '"')
 		return fail_at(r, "expected a string as member name");
 	e = read_string(r, ret, &len);
-	if (e < 0)
+	if (e != 0)
 		return e;
 	skip_space(r);
 	if (r->at >= r->end || *r->at != ':')
@@ -321,7 +321,7 @@ static int read_child(struct reader *r, unsigned int depth, struct json *node, s
 {
 	uint32_t line, column;
 	const char *key = NULL;
-	struct json *child;
+	struct json *child = NULL; /* set when e is 0, which an analyser cannot see in a recursion */
 	int e;
 
 	skip_space(r);
@@ -329,18 +329,18 @@ static int read_child(struct reader *r, unsigned int depth, struct json *node, s
 	column = (uint32_t)(r->at - r->line_start) + 1;
 	if (node->type == JSON_OBJECT) {
 		e = read_key(r, &key);
-		if (e < 0)
+		if (e != 0)
 			return e;
 	}
 	e = read_value(r, depth + 1, node, &child);
-	if (e < 0)
+	if (e != 0 || child == NULL)
 		return e;
 	child->key = key;
 	if (key != NULL) {
 		child->line = line;
 		child->column = column;
 		e = check_duplicate(r, node, child);
-		if (e < 0)
+		if (e != 0)
 			return e;
 	}
 	if (*last != NULL)
@@ -368,7 +368,7 @@ static int read_children(struct reader *r, unsigned int depth, struct json *node
 	for (;;) {
 		int e = read_child(r, depth, node, &last);
 
-		if (e < 0)
+		if (e != 0)
 			return e;
 		skip_space(r);
 		if (r->at >= r->end)
@@ -446,7 +446,7 @@ static int read_value(
 	default:
 		e = read_scalar(r, node);
 	}
-	if (e < 0)
+	if (e != 0)
 		return e;
 	*ret = node;
 	return 0;
@@ -467,7 +467,7 @@ int json_parse(const char *text, size_t len, struct arena *a, const struct json 
 	struct json *root;
 	int e = read_value(&r, 0, NULL, &root);
 
-	if (e < 0)
+	if (e != 0)
 		return e;
 	skip_space(&r);
 	if (r.at != r.end)
