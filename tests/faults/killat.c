@@ -45,7 +45,7 @@ struct hit {
 	pid_t main;
 	pid_t failing; /* between the entry and the exit of the call that fails */
 	bool started, done;
-	const char *program; /* NULL: the first word of the command, by PATH */
+	char program[4096]; /* "": the first word of the command, by PATH */
 	FILE *report;
 };
 
@@ -165,7 +165,7 @@ static _Noreturn void become(const struct hit *h, int gate, char **command)
 	char byte;
 
 	if (read(gate, &byte, 1) == 1)
-		(void)execvp(h->program != NULL ? h->program : command[0], command);
+		(void)execvp(h->program[0] != '\0' ? h->program : command[0], command);
 	_exit(125);
 }
 
@@ -236,7 +236,7 @@ static int run(struct hit *h, char **command)
 /* argv is that of bulkhead-shim. */
 static int stand_in(struct hit *h, char **argv)
 {
-	char path[4096], program[4096];
+	char path[4096];
 	FILE *plan;
 	int n;
 
@@ -244,14 +244,13 @@ static int stand_in(struct hit *h, char **argv)
 	plan = fopen(path, "re");
 	if (plan == NULL)
 		return 125;
-	n = fscanf(plan, "%lu %d %4095s", &h->wanted, &h->error, program);
+	n = fscanf(plan, "%lu %d %4095s", &h->wanted, &h->error, h->program);
 	(void)fclose(plan);
 	(void)snprintf(path, sizeof(path), "%s/../../killat.report", argv[2]);
 	h->report = fopen(path, "we");
 	if (n != 3 || h->report == NULL)
 		return 125;
 	(void)setvbuf(h->report, NULL, _IOLBF, 0);
-	h->program = program;
 	return run(h, argv);
 }
 

@@ -1,9 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Process 1 of a container that is hard to end. "vfork": it sleeps uninterruptibly, because its
- * vfork(2) child never execs nor ends. "bomb": every process forks until it may not any more. */
+ * child, made as by vfork(2), never execs nor ends. "bomb": every process forks until it may not
+ * any more. */
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
+
+static int sleep_on(void *unused)
+{
+	for (;;)
+		(void)pause();
+}
+
+static int wait_for_child(void)
+{
+	static char stack[65536];
+
+	(void)clone(sleep_on, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
+	return 1;
+}
 
 static _Noreturn void bomb(void)
 {
@@ -19,13 +35,5 @@ int main(int argc, char **argv)
 {
 	if (argc == 2 && strcmp(argv[1], "bomb") == 0)
 		bomb();
-	for (;;) {
-		/* NOLINTNEXTLINE(clang-analyzer-security.insecureAPI.vfork) */
-		pid_t pid = vfork();
-
-		if (pid < 0)
-			return 1;
-		while (pid == 0)
-			(void)pause();
-	}
+	return wait_for_child();
 }
