@@ -9,8 +9,9 @@
 
 static int sleep_on(void *unused)
 {
-	for (;;)
-		(void)pause();
+	while (pause() < 0)
+		;
+	return 0;
 }
 
 static int wait_for_child(void)
