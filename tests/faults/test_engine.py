@@ -466,6 +466,46 @@ def test_a_start_without_descriptors_kills_nothing(engine):
         force_away(engine, name, 'descriptors')
 
 
+def freeze_by_hand(engine, name):
+    path = f'/sys/fs/cgroup/freezer/bulkhead/{inspect(engine, name)["Id"]}/freezer.state'
+    if not os.path.exists(path):
+        path = path.replace('/freezer/', '/').replace('freezer.state', 'cgroup.freeze')
+    with open(path, 'w', encoding='ascii') as file:
+        file.write('FROZEN' if path.endswith('state') else '1')
+
+
+def stop_by_signal(engine, name):
+    os.kill(inspect(engine, name)['State']['Pid'], signal.SIGSTOP)
+
+
+def stop_shim(engine, name):
+    """The engine kills a shim that does not answer."""
+    os.kill(shim_of(engine, name), signal.SIGSTOP)
+
+
+def test_what_is_stubborn_ends(engine):
+    """stop, kill and rm -f end, whatever was done to the container or its shim."""
+    ways = (('stop', '-t', '1'), ('kill',), ('rm', '-f'))
+    spoilers = [(freeze_by_hand, ways), (stop_by_signal, ways),
+                (lambda e, n: e.docker('pause', n), ways[1:])]
+    if POINTS > 2:  # takes the engine ten seconds
+        spoilers.append((stop_shim, ways[2:]))
+    for number, (spoil, words) in enumerate(spoilers):
+        for word in words:
+            name = f'stubborn-{number}-{word[0]}'
+            where = f'{word[0]} of a container with {spoil.__name__}'
+            up(engine, name)
+            spoil(engine, name)
+            done = engine.docker(*word, name, timeout=40)
+            require(done.returncode == 0, f'{where}: {done.stderr}')
+            limit = time.monotonic() + 5
+            while running(engine, name):
+                require(time.monotonic() < limit, f'{where}: it still runs')
+                time.sleep(0.05)
+            force_away(engine, name, where)
+    consistent(engine, 'stubborn')
+
+
 class Api(http.client.HTTPConnection):
     def __init__(self, path):
         super().__init__('localhost', timeout=60)
