@@ -321,7 +321,8 @@ static int read_child(struct reader *r, unsigned int depth, struct json *node, s
 {
 	uint32_t line, column;
 	const char *key = NULL;
-	struct json *child = NULL; /* set when e is 0, which an analyser cannot see in a recursion */
+	struct json *child =
+		NULL; /* set when e is 0, which an analyser cannot see in a recursion */
 	int e;
 
 	skip_space(r);

@@ -55,7 +55,8 @@ void process_kill_wait(pid_t pid, int pidfd)
 
 	if (pid <= 0)
 		return;
-	/* Not yet reaped, so the number is its own; a wait for what was not killed would not end. */
+	/* Not yet reaped, so the number is its own; a wait for what was not killed would not end.
+	 */
 	if (pidfd < 0 || pidfd_send_signal(pidfd, SIGKILL, NULL, 0) < 0)
 		(void)kill(pid, SIGKILL);
 	(void)process_wait(pid);
