@@ -177,6 +177,20 @@ static int check_startable(const struct container_entry *c, struct bh_error *err
 	return 0;
 }
 
+/* What failed before there was a shim: the record says why, and what goes at its end goes now. */
+static int not_started(struct container_entry *c, int code, struct bh_error *err)
+{
+	c->c.exit_code = EXIT_NOT_MADE;
+	(void)container_set_error(c, bh_error_text(err, code));
+	(void)container_record_update(c, NULL);
+	attach_drop_held(c);
+	bundle_remove(c);
+	waits_exited(c);
+	if (c->c.auto_remove || c->remove_after_end)
+		(void)container_delete(c, NULL);
+	return code;
+}
+
 int engine_container_start(struct engine *e, const struct container *pub, engine_done_fn done,
 	void *userdata, struct bh_error *err)
 {
@@ -190,15 +204,15 @@ int engine_container_start(struct engine *e, const struct container *pub, engine
 		return r;
 	container_drop_client(c);
 	r = bundle_make(c, &root, err);
-	if (r < 0)
-		return bh_wrap(err, "start container %s", c->c.name);
+	if (r < 0) {
+		(void)bh_wrap(err, "start container %s", c->c.name);
+		return not_started(c, r, err);
+	}
 	bundle_path(c, dir, sizeof(dir));
 	spawn.root_fd = root;
 	r = shim_spawn(e->spawner, &spawn, created, c, err);
-	if (r < 0) {
-		bundle_remove(c);
-		return r;
-	}
+	if (r < 0)
+		return not_started(c, r, err);
 	c->c.starting = true;
 	c->start_done = done;
 	c->start_data = userdata;
