@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -52,6 +53,22 @@ static bool in_initial_userns(void)
 	       outside == 0 && size == UINT32_MAX;
 }
 
+/* A name that no table knows has no effect: a loss where the profile lists what to deny, and to be
+ * expected where it lists what newer kernels have too. */
+static int compile_filter(struct creation *c, struct bh_error *err)
+{
+	const struct oci_seccomp *policy = &c->config->seccomp;
+	bool deny_list = (policy->default_action & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ALLOW;
+	struct seccomp_warnings warnings = {0};
+	int r = seccomp_policy_compile(policy, &c->arena, &c->filter, &warnings, err);
+
+	for (size_t i = 0; i < warnings.count && i < SECCOMP_WARNINGS_MAX; i++)
+		log_write(c->request->log, deny_list ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG,
+			"/linux/seccomp: %s", warnings.items[i]);
+	c->has_filter = r == 0;
+	return r;
+}
+
 static int make_plan(struct creation *c, struct bh_error *err)
 {
 	struct plan_facts facts = {
@@ -68,8 +85,7 @@ static int make_plan(struct creation *c, struct bh_error *err)
 	if (r == 0)
 		r = sandbox_plan_make(c->config, &facts, &c->arena, &c->plan, err);
 	if (r == 0 && c->config->seccomp.present) {
-		r = seccomp_policy_compile(&c->config->seccomp, &c->arena, &c->filter, NULL, err);
-		c->has_filter = r == 0;
+		r = compile_filter(c, err);
 	}
 	return r < 0 ? r : creation_open_joined(c, err);
 }
