@@ -333,6 +333,8 @@ def test_refused_by_name(engine):
                         (['--log-driver', 'syslog'], 'log driver "syslog"'),
                         (['--mount', 'type=npipe,src=//./pipe/x,dst=//./pipe/y'], 'npipe'),
                         (['--runtime', 'runc'], 'runtime name'),
+                        (['--platform', 'windows/amd64'], 'windows/amd64'),
+                        (['--platform', 'linux/mips'], 'not for linux/mips'),
                         (['--health-cmd', 'true'], 'health checks'),
                         (['-v', 'C:\\a:C:\\b'], 'invalid volume specification'),
                         (['-w', 'C:\\app'], 'absolute path'),
@@ -341,6 +343,8 @@ def test_refused_by_name(engine):
     fails(engine.docker('pull', 'busybox'), 1, 'not supported by this build yet')
     fails(engine.docker('network', 'ls'), 1, 'networks')
     fails(engine.docker('pause', 'x'), 1, 'docker pause')
+    fails(engine.docker('run', '--rm', '-u', 'nobody-of-this-name', 'busybox', 'true'), 125,
+          'unable to find user')
     require(ok(engine.docker('ps', '-aq')) == '', 'containers left')
 
 

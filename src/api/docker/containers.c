@@ -7,15 +7,32 @@
 #include "base/mem.h"
 #include "spec/docker_create.h"
 
-/* ?platform=: only what this machine runs. */
-static int check_platform(struct api_request *r)
+/* ?platform= os[/arch[/variant]] must be what the image is; a missing image is another's error. */
+static int check_platform(struct api_request *r, const char *name)
 {
 	const char *platform = api_query(r, "platform");
+	const struct image *image = NULL;
+	size_t os, arch;
 
-	if (platform == NULL || *platform == '\0' || strncmp(platform, "linux", 5) == 0)
+	if (platform == NULL || *platform == '\0')
 		return 0;
-	api_error(r, 400, "platform \"%.64s\" is not supported: this engine runs linux images",
-		platform);
+	os = strcspn(platform, "/");
+	if (os != 5 || strncmp(platform, "linux", os) != 0) {
+		api_error(r, 400,
+			"platform \"%.64s\" is not supported: this engine runs linux images",
+			platform);
+		return -EINVAL;
+	}
+	if (platform[os] == '\0' || engine_image_find(api_engine(r), name, &image, NULL) < 0)
+		return 0;
+	platform += os + 1;
+	arch = strcspn(platform, "/");
+	if (strlen(image->architecture) == arch &&
+		strncmp(platform, image->architecture, arch) == 0)
+		return 0;
+	api_error(r, 400,
+		"image \"%.200s\" is for linux/%.32s, not for linux/%.64s; leave --platform out",
+		name, image->architecture, platform);
 	return -EINVAL;
 }
 
@@ -59,8 +76,6 @@ void docker_container_create(struct api_request *r)
 	int code;
 
 	buf_init(&warnings, 64u << 10);
-	if (check_platform(r) < 0)
-		return;
 	if (name != NULL && *name == '/')
 		name++;
 	if (name != NULL && *name == '\0')
@@ -73,6 +88,8 @@ void docker_container_create(struct api_request *r)
 		return;
 	}
 	code = docker_create_decode(r->body, &r->arena, &body, &err);
+	if (code == 0 && check_platform(r, body.config.image) < 0)
+		return;
 	if (code == 0)
 		code = engine_container_create(
 			api_engine(r), r->x->caller, name, &body, &warnings, &c, &err);

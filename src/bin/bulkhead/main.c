@@ -120,6 +120,35 @@ static const char *default_host(void)
 	return "unix://" API_DEFAULT_SOCKET;
 }
 
+/* How many arguments from argv on are the choice of JSON: 0, 1 or 2. */
+static int format_option(int argc, char *const *argv)
+{
+	if (strcmp(argv[0], "--format=json") == 0)
+		return 1;
+	return argc > 1 && strcmp(argv[0], "--format") == 0 && strcmp(argv[1], "json") == 0 ? 2 : 0;
+}
+
+/* The choice of JSON may also follow the command; behind run and exec only at once, as what comes
+ * later may be the container's. Returns how many arguments are left. */
+static int take_format(struct cli *cli, int argc, char **argv)
+{
+	bool anywhere = strcmp(argv[0], "run") != 0 && strcmp(argv[0], "exec") != 0;
+	int left = 1;
+
+	for (int i = 1; i < argc; i++) {
+		int taken = anywhere || left == 1 ? format_option(argc - i, argv + i) : 0;
+
+		if (taken == 0) {
+			argv[left++] = argv[i];
+			continue;
+		}
+		cli->json = true;
+		i += taken - 1;
+	}
+	argv[left] = NULL;
+	return left;
+}
+
 /* Options in front of the command; index of the command, or -1 after a message. */
 static int read_options(struct cli *cli, int argc, char **argv, const char **host)
 {
@@ -132,11 +161,9 @@ static int read_options(struct cli *cli, int argc, char **argv, const char **hos
 			*host = argv[++i];
 		} else if (strncmp(a, "--host=", 7) == 0) {
 			*host = a + 7;
-		} else if (strcmp(a, "--format=json") == 0 ||
-			   (strcmp(a, "--format") == 0 && i + 1 < argc &&
-				   strcmp(argv[i + 1], "json") == 0)) {
+		} else if (format_option(argc - i, argv + i) > 0) {
 			cli->json = true;
-			i += a[8] == '\0';
+			i += format_option(argc - i, argv + i) - 1;
 		} else {
 			(void)fprintf(stderr, "bulkhead: unknown or incomplete option %s\n", a);
 			return -1;
@@ -179,7 +206,7 @@ int main(int argc, char **argv)
 		return cli_fail(&cli, CLI_USAGE);
 	if (arena_init(&arena, ARENA_MAX) < 0)
 		return CLI_FAILED;
-	status = run_command(&cli, argc - first, argv + first);
+	status = run_command(&cli, take_format(&cli, argc - first, argv + first), argv + first);
 	if (fflush(stdout) != 0 && status == CLI_OK)
 		status = CLI_FAILED;
 	return status;
