@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -66,8 +67,20 @@ static int bind_console(int terminal, struct bh_error *err)
 	return r < 0 ? bh_fail_errno(err, r, "bind /dev/console") : 0;
 }
 
-int console_make(const struct oci_process *process, bool bind, int *ret_master, int *ret_terminal,
-	struct bh_error *err)
+static int keep_line_ends(int master, struct bh_error *err)
+{
+	struct termios t;
+
+	if (tcgetattr(master, &t) < 0)
+		return bh_fail_errno(err, -errno, "read the settings of the terminal");
+	t.c_oflag &= ~(tcflag_t)ONLCR;
+	if (tcsetattr(master, TCSANOW, &t) < 0)
+		return bh_fail_errno(err, -errno, "change the settings of the terminal");
+	return 0;
+}
+
+int console_make(const struct oci_process *process, bool bind, bool plain, int *ret_master,
+	int *ret_terminal, struct bh_error *err)
 {
 	struct winsize size = {.ws_row = process->console_height, .ws_col = process->console_width};
 	_cleanup_close_ int master = open_multiplexer(err), terminal = -EBADF;
@@ -85,6 +98,11 @@ int console_make(const struct oci_process *process, bool bind, int *ret_master, 
 			err, -EINVAL, "the terminal does not belong to a devpts file system");
 	if ((size.ws_row != 0 || size.ws_col != 0) && ioctl(master, TIOCSWINSZ, &size) < 0)
 		return bh_fail_errno(err, -errno, "set the size of the terminal");
+	if (plain) {
+		r = keep_line_ends(master, err);
+		if (r < 0)
+			return r;
+	}
 	if (bind) {
 		r = bind_console(terminal, err);
 		if (r < 0)

@@ -149,7 +149,8 @@ static int open_terminal(struct execution *e, struct process_setup *p, struct bh
 
 	if (!e->process.terminal)
 		return 0;
-	r = console_make(&e->process, false, &master, &p->terminal, err);
+	r = console_make(
+		&e->process, false, e->request->plain_terminal, &master, &p->terminal, err);
 	if (r < 0)
 		return r;
 	r = channel_send(e->child, CHANNEL_CONSOLE, 0, master);

@@ -222,7 +222,8 @@ static int open_terminal(const struct creation *c, struct process_setup *p, stru
 
 	if (!c->config->process.terminal)
 		return 0;
-	r = console_make(&c->config->process, true, &master, &p->terminal, err);
+	r = console_make(
+		&c->config->process, true, c->request->plain_terminal, &master, &p->terminal, err);
 	if (r < 0)
 		return r;
 	r = channel_send(c->child, CHANNEL_CONSOLE, 0, master);

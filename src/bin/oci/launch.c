@@ -219,6 +219,7 @@ int launch_create(struct oci *o, struct launch *l, bool startable, struct bh_err
 		.state_dirfd = startable ? c->dir_fd : -EBADF,
 		.stdio = {-EBADF, -EBADF, -EBADF},
 		.console_socket = l->console_socket,
+		.plain_terminal = l->console_socket < 0 && !isatty(STDIN_FILENO),
 		.preserve_fds = o->preserve_fds,
 		.no_pivot = options_flag(&o->options, OPT_NO_PIVOT),
 		.no_new_keyring = options_flag(&o->options, OPT_NO_NEW_KEYRING),

@@ -32,10 +32,6 @@ int relay_open(struct relay *r, int console, const sigset_t *signals, struct bh_
 		raw = r->saved;
 		cfmakeraw(&raw);
 		r->restore = tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
-	} else if (tcgetattr(console, &raw) == 0) {
-		/* Read by a program, not shown: lines end as they were written. */
-		raw.c_oflag &= ~(tcflag_t)ONLCR;
-		(void)tcsetattr(console, TCSANOW, &raw);
 	}
 	relay_resize(r);
 	return 0;
