@@ -126,7 +126,8 @@ int engine_exec_create(struct engine *e, const struct container *pub,
 	if (body->privileged)
 		return bh_fail(err, -ENOTSUP,
 			"privileged execs are not supported: an exec never has more than the "
-			"container");
+			"container; leave --privileged out and give the container what it needs "
+			"with --cap-add");
 	r = make_room(c, err);
 	if (r < 0)
 		return r;

@@ -123,13 +123,9 @@ int plan_check(const struct docker_create *create, const struct daemon_config *d
 			"weaker "
 			"one; use --isolation=process");
 	if (h->privileged)
-		return bh_fail(err, -ENOTSUP,
-			"privileged containers are not supported by this build yet; use --cap-add "
-			"and --device");
+		return bh_fail(err, -ENOTSUP, DOCKER_NO_PRIVILEGED);
 	if (h->userns_host)
-		return bh_fail(err, -ENOTSUP,
-			"the host's user namespace is not supported by this build yet; leave "
-			"--userns out");
+		return bh_fail(err, -ENOTSUP, DOCKER_NO_USERNS_HOST);
 	r = check_caps(&h->cap_add, err);
 	for (size_t i = 0; r == 0 && i < h->sysctls.count; i++)
 		r = check_sysctl(h->sysctls.items[i].key, err);

@@ -137,11 +137,18 @@ int docker_create_decode(
 /* Write HostConfig with all of Docker's keys, as `inspect` shows it. */
 void docker_host_config_write(const struct docker_host_config *host, struct json_writer *w);
 
+/* What is said when these are asked for. */
+#define DOCKER_NO_PRIVILEGED                                                                       \
+	"privileged containers are not supported by this build yet; use --cap-add and --device"
+#define DOCKER_NO_USERNS_HOST                                                                      \
+	"the host's user namespace is not supported by this build yet; leave --userns out"
+
 /* What each HostConfig key does in this build, for the coverage table in the documentation. */
 struct docker_key_info {
 	const char *name;
-	bool supported;
-	const char *remark; /* refusal text, or NULL */
+	bool supported;     /* at least some values */
+	const char *remark; /* not supported: the refusal. Supported: which values are refused, or
+			       NULL when that depends on nothing but the form. */
 };
 size_t docker_host_config_key_count(void);
 void docker_host_config_key(size_t index, struct docker_key_info *ret);

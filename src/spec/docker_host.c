@@ -237,10 +237,20 @@ static int read_dns(struct docker_reader *r, const struct json *node, void *targ
 	{                                                                                          \
 		name, fn, 0, shown, NULL                                                           \
 	}
-#define NO(name, shown, text)                                                                      \
+/* Of which some values are refused: remark says which and what would work. */
+#define PARTLY(name, fn, member, shown, remark)                                                    \
 	{                                                                                          \
-		name, NULL, 0, shown, text NOT_YET                                                 \
+		name, fn, offsetof(struct docker_host_config, member), shown, remark               \
 	}
+#define PARTLY_WHOLE(name, fn, shown, remark)                                                      \
+	{                                                                                          \
+		name, fn, 0, shown, remark                                                         \
+	}
+#define NO(name, shown, text, remedy)                                                              \
+	{                                                                                          \
+		name, NULL, 0, shown, text NOT_YET " (" remedy ")"                                 \
+	}
+#define ONLY_PRIVATE "**refused** unless \"private\" or empty"
 
 #define MASKED                                                                                     \
 	"[\"/proc/acpi\",\"/proc/asound\",\"/proc/interrupts\",\"/proc/kcore\",\"/proc/keys\","    \
@@ -249,53 +259,81 @@ static int read_dns(struct docker_reader *r, const struct json *node, void *targ
 #define READONLY "[\"/proc/bus\",\"/proc/fs\",\"/proc/irq\",\"/proc/sys\",\"/proc/sysrq-trigger\"]"
 
 static const struct docker_key host_keys[] = {
-	WHOLE("Binds", docker_read_binds_whole, "null"),
+	PARTLY_WHOLE("Binds", docker_read_binds_whole, "null",
+		"enforced; **refused** for named volumes: bind an absolute path of the host"),
 	WHOLE("ContainerIDFile", docker_read_nothing, "\"\""), /* written by the client */
-	HOST("LogConfig", docker_read_log_config, log, "{\"Type\":\"json-file\",\"Config\":{}}"),
-	HOST("NetworkMode", read_network, network, "\"default\""),
-	NO("PortBindings", "{}", "published ports are"),
-	WHOLE("RestartPolicy", read_restart, "{\"Name\":\"no\",\"MaximumRetryCount\":0}"),
+	PARTLY("LogConfig", docker_read_log_config, log, "{\"Type\":\"json-file\",\"Config\":{}}",
+		"enforced; **refused** for drivers other than json-file and none"),
+	PARTLY("NetworkMode", read_network, network, "\"default\"",
+		"**refused** unless \"none\", \"default\" or empty, which are all the empty "
+		"network"),
+	NO("PortBindings", "{}", "published ports are",
+		"leave -p out; a unix socket in a bound directory reaches the service"),
+	PARTLY_WHOLE("RestartPolicy", read_restart, "{\"Name\":\"no\",\"MaximumRetryCount\":0}",
+		"**refused** unless \"no\" or empty: start containers again by a service of the "
+		"host"),
 	HOST("AutoRemove", docker_read_bool, auto_remove, "false"),
-	NO("VolumeDriver", "\"\"", "volume drivers are"),
-	NO("VolumesFrom", "null", "volumes of another container are"),
+	NO("VolumeDriver", "\"\"", "volume drivers are",
+		"bind a host directory with -v, or use --tmpfs"),
+	NO("VolumesFrom", "null", "volumes of another container are",
+		"repeat the other container's -v options"),
 	HOST("ConsoleSize", docker_read_console, console_height, "[0,0]"),
 	HOST("Annotations", docker_read_pairs, annotations, NULL),
-	HOST("CapAdd", docker_read_caps, cap_add, "null"),
+	PARTLY("CapAdd", docker_read_caps, cap_add, "null",
+		"enforced; **refused** for what does nothing in a user namespace of its own "
+		"(AUDIT_CONTROL, AUDIT_READ, BLOCK_SUSPEND, BPF, LINUX_IMMUTABLE, MAC_ADMIN, "
+		"MAC_OVERRIDE, MKNOD, PERFMON, SYSLOG, SYS_MODULE, SYS_PACCT, SYS_RAWIO, SYS_TIME, "
+		"SYS_TTY_CONFIG, WAKE_ALARM): leave it out, use --device for device nodes"),
 	HOST("CapDrop", docker_read_caps, cap_drop, "null"),
-	NO("Capabilities", NULL, "an exact capability list is (use CapAdd and CapDrop);"),
-	WHOLE("CgroupnsMode", read_private, "\"private\""),
+	NO("Capabilities", NULL, "an exact capability list is", "use CapAdd and CapDrop"),
+	PARTLY_WHOLE("CgroupnsMode", read_private, "\"private\"", ONLY_PRIVATE),
 	HOST("Dns", read_dns, dns, "[]"),
 	HOST("DnsOptions", read_dns, dns_options, "[]"),
 	HOST("DnsSearch", read_dns, dns_search, "[]"),
 	HOST("ExtraHosts", read_hosts, extra_hosts, "null"),
 	HOST("GroupAdd", docker_read_strings, group_add, "null"),
-	HOST("IpcMode", read_ipc, ipc_none, "\"private\""),
-	NO("Cgroup", "\"\"", "another container's cgroup is"),
-	NO("Links", "null", "links are"),
+	PARTLY("IpcMode", read_ipc, ipc_none, "\"private\"",
+		"enforced; **refused** unless \"private\", \"none\" or empty"),
+	NO("Cgroup", "\"\"", "another container's cgroup is",
+		"leave it out; --cgroup-parent puts containers below one group"),
+	NO("Links", "null", "links are", "share a bound directory between the containers"),
 	WHOLE("OomScoreAdj", read_oom_score, "0"),
-	WHOLE("PidMode", read_private, "\"\""),
-	HOST("Privileged", docker_read_bool, privileged, "false"),
-	NO("PublishAllPorts", "false", "published ports are"),
+	PARTLY_WHOLE("PidMode", read_private, "\"\"", ONLY_PRIVATE),
+	PARTLY("Privileged", docker_read_bool, privileged, "false",
+		"**refused** unless false: " DOCKER_NO_PRIVILEGED),
+	NO("PublishAllPorts", "false", "published ports are",
+		"leave -P out; a unix socket in a bound directory reaches the service"),
 	HOST("ReadonlyRootfs", docker_read_bool, readonly_rootfs, "false"),
-	HOST("SecurityOpt", docker_read_security, security, "null"),
-	NO("StorageOpt", NULL, "storage options are"),
+	PARTLY("SecurityOpt", docker_read_security, security, "null",
+		"enforced; **refused** for apparmor and label with a profile, and for "
+		"credentialspec"),
+	NO("StorageOpt", NULL, "storage options are",
+		"leave it out and bound the file system that holds data-root, or use --tmpfs with "
+		"a size"),
 	WHOLE("Tmpfs", docker_read_tmpfs_whole, NULL),
-	WHOLE("UTSMode", read_private, "\"\""),
-	HOST("UsernsMode", read_userns, userns_host, "\"\""),
+	PARTLY_WHOLE("UTSMode", read_private, "\"\"", ONLY_PRIVATE),
+	PARTLY("UsernsMode", read_userns, userns_host, "\"\"",
+		"**refused** unless \"private\" or empty: " DOCKER_NO_USERNS_HOST),
 	HOST("ShmSize", docker_read_uint, shm_size, "67108864"),
-	HOST("Sysctls", docker_read_pairs, sysctls, NULL),
-	WHOLE("Runtime", read_runtime, "\"bulkhead\""),
-	HOST("Isolation", read_isolation, isolation, "\"\""),
+	PARTLY("Sysctls", docker_read_pairs, sysctls, NULL,
+		"enforced; **refused** for what is not the container's alone: net.*, fs.mqueue.*, "
+		"kernel.msg*, kernel.sem and kernel.shm* are"),
+	PARTLY_WHOLE("Runtime", read_runtime, "\"bulkhead\"",
+		"**refused** unless \"bulkhead\" or empty"),
+	PARTLY("Isolation", read_isolation, isolation, "\"\"",
+		"enforced; **refused** for \"hyperv\": never replaced by a weaker one, use "
+		"\"process\""),
 	HOST("CpuShares", docker_read_uint, resources.cpu_shares, "0"),
 	HOST("Memory", docker_read_uint, resources.memory, "0"),
 	HOST("NanoCpus", docker_read_uint, resources.nano_cpus, "0"),
 	HOST("CgroupParent", docker_read_string, cgroup_parent, "\"\""),
 	HOST("BlkioWeight", read_blkio, resources.blkio_weight, "0"),
-	NO("BlkioWeightDevice", "[]", "block I/O weights per device are"),
-	NO("BlkioDeviceReadBps", "[]", "block I/O limits are"),
-	NO("BlkioDeviceWriteBps", "[]", "block I/O limits are"),
-	NO("BlkioDeviceReadIOps", "[]", "block I/O limits are"),
-	NO("BlkioDeviceWriteIOps", "[]", "block I/O limits are"),
+	NO("BlkioWeightDevice", "[]", "block I/O weights per device are",
+		"use --blkio-weight, which is for all devices"),
+	NO("BlkioDeviceReadBps", "[]", "block I/O limits are", "use --blkio-weight"),
+	NO("BlkioDeviceWriteBps", "[]", "block I/O limits are", "use --blkio-weight"),
+	NO("BlkioDeviceReadIOps", "[]", "block I/O limits are", "use --blkio-weight"),
+	NO("BlkioDeviceWriteIOps", "[]", "block I/O limits are", "use --blkio-weight"),
 	HOST("CpuPeriod", docker_read_uint, resources.cpu_period, "0"),
 	HOST("CpuQuota", docker_read_int, resources.cpu_quota, "0"),
 	HOST("CpuRealtimePeriod", docker_read_uint, resources.cpu_rt_period, "0"),
@@ -304,21 +342,28 @@ static const struct docker_key host_keys[] = {
 	HOST("CpusetMems", docker_read_string, resources.cpuset_mems, "\"\""),
 	WHOLE("Devices", docker_read_devices_whole, "[]"),
 	HOST("DeviceCgroupRules", read_device_rules, device_cgroup_rules, "null"),
-	NO("DeviceRequests", "null", "device requests (--gpus) are"),
-	NO("KernelMemory", NULL, "kernel memory limits (removed from the kernel) are"),
-	NO("KernelMemoryTCP", NULL, "kernel TCP memory limits are"),
+	NO("DeviceRequests", "null", "device requests (--gpus) are",
+		"name the device nodes with --device"),
+	NO("KernelMemory", NULL, "kernel memory limits are",
+		"use --memory, which counts the kernel's share too"),
+	NO("KernelMemoryTCP", NULL, "kernel TCP memory limits are",
+		"leave it out; --memory limits the whole"),
 	HOST("MemoryReservation", docker_read_uint, resources.memory_reservation, "0"),
 	HOST("MemorySwap", docker_read_int, resources.memory_swap, "0"),
 	HOST("MemorySwappiness", read_swappiness, resources, "null"),
 	HOST("OomKillDisable", docker_read_bool, resources.oom_kill_disable, "false"),
-	NO("Init", NULL, "an init process in the container (--init) is"),
+	NO("Init", NULL, "an init process in the container (--init) is",
+		"name an init program of the image in --entrypoint"),
 	HOST("PidsLimit", docker_read_int, resources.pids_limit, "null"),
 	WHOLE("Ulimits", docker_read_ulimits_whole, "[]"),
-	NO("CpuCount", "0", "CpuCount (use --cpus) is"),
-	NO("CpuPercent", "0", "CpuPercent (use --cpus) is"),
-	NO("IOMaximumIOps", "0", "I/O bandwidth limits are"),
-	NO("IOMaximumBandwidth", "0", "I/O bandwidth limits are"),
-	WHOLE("Mounts", docker_read_mounts_whole, NULL),
+	NO("CpuCount", "0", "CpuCount is", "use --cpus"),
+	NO("CpuPercent", "0", "CpuPercent is", "use --cpus"),
+	NO("IOMaximumIOps", "0", "I/O bandwidth limits are",
+		"they are for Windows; use --blkio-weight"),
+	NO("IOMaximumBandwidth", "0", "I/O bandwidth limits are",
+		"they are for Windows; use --blkio-weight"),
+	PARTLY_WHOLE("Mounts", docker_read_mounts_whole, NULL,
+		"enforced; **refused** for types other than bind and tmpfs"),
 	WHOLE("MaskedPaths", read_masked, MASKED),
 	WHOLE("ReadonlyPaths", read_readonly, READONLY),
 };

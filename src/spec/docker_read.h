@@ -31,7 +31,7 @@ struct docker_key {
 	docker_read_fn *read; /* NULL: refused unless default */
 	size_t offset;
 	const char *shown;   /* inspect: JSON of the default value; NULL: the key is left out */
-	const char *refusal; /* with read NULL: what to say */
+	const char *refusal; /* with read NULL: what to say; else: documentation, may be NULL */
 };
 
 /* Record "POINTER: text" and return -EINVAL. */

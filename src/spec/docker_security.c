@@ -44,6 +44,14 @@ static int read_truth(struct docker_reader *r, const char *option, const char *v
 static int read_named(struct docker_reader *r, struct docker_security *s, const char *option,
 	const char *name, const char *value)
 {
+	static const struct {
+		const char *name, *remedy;
+	} refused[] = {
+		{"apparmor", "leave it out, or use apparmor=unconfined"},
+		{"label", "leave it out, or use label=disable"},
+		{"credentialspec", "it is for Windows; bind a file with the credentials"},
+	};
+
 	if (strcmp(name, "no-new-privileges") == 0) {
 		s->has_no_new_privileges = true;
 		return read_truth(r, option, value, &s->no_new_privileges);
@@ -66,10 +74,11 @@ static int read_named(struct docker_reader *r, struct docker_security *s, const 
 		return docker_refuse(r, -ENOTSUP,
 			"--security-opt engine-socket is not supported by this build yet (set "
 			"\"engine-socket\": true in daemon.json)");
-	if (strcmp(name, "apparmor") == 0 || strcmp(name, "label") == 0 ||
-		strcmp(name, "credentialspec") == 0)
-		return docker_refuse(r, -ENOTSUP,
-			"--security-opt %.100s is not supported by this build yet", option);
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
+		if (strcmp(name, refused[i].name) == 0)
+			return docker_refuse(r, -ENOTSUP,
+				"--security-opt %.100s is not supported by this build yet (%s)",
+				option, refused[i].remedy);
 	return docker_refuse(r, -EINVAL, "invalid --security-opt 2: \"%.100s\"", option);
 }
 

@@ -56,7 +56,8 @@ static void print_host_config(struct buf *out)
 	for (size_t i = 0; i < docker_host_config_key_count(); i++) {
 		docker_host_config_key(i, &key);
 		if (key.supported)
-			(void)buf_printf(out, "| `%s` | enforced |\n", key.name);
+			(void)buf_printf(out, "| `%s` | %s |\n", key.name,
+				key.remark != NULL ? key.remark : "enforced");
 		else
 			(void)buf_printf(out, "| `%s` | **refused**: %s |\n", key.name, key.remark);
 	}

@@ -338,7 +338,16 @@ def test_refused_by_name(engine):
                         (['--health-cmd', 'true'], 'health checks'),
                         (['-v', 'C:\\a:C:\\b'], 'invalid volume specification'),
                         (['-w', 'C:\\app'], 'absolute path'),
-                        (['--cap-add', 'NOPE'], 'invalid capability')):
+                        (['--cap-add', 'NOPE'], 'invalid capability'),
+                        (['--privileged'], 'use --cap-add and --device'),
+                        (['--userns', 'host'], 'leave --userns out'),
+                        (['--cap-add', 'SYS_TIME'], 'leave it out'),
+                        (['-P'], 'leave -P out'), (['--init'], '(name an init program'),
+                        (['--gpus', 'all'], '--device'), (['--volumes-from', 'x'], 'repeat'),
+                        (['--link', 'x'], 'bound directory'),
+                        (['--device-read-bps', '/dev/null:1mb'], '--blkio-weight'),
+                        (['--security-opt', 'apparmor=x'], 'apparmor=unconfined'),
+                        (['--security-opt', 'label=type:x'], 'label=disable')):
         fails(engine.docker('run', *args, 'busybox', 'true'), 125, words)
     fails(engine.docker('pull', 'busybox'), 1, 'not supported by this build yet')
     fails(engine.docker('network', 'ls'), 1, 'networks')

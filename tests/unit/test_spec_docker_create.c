@@ -136,10 +136,12 @@ TEST(refused_by_name)
 	} cases[] = {
 		{"\"Privileged\":1", "/HostConfig/Privileged: is a number, not a boolean"},
 		{"\"PortBindings\":{\"80/tcp\":[{\"HostPort\":\"80\"}]}",
-			"PortBindings: published ports are not supported by this build yet"},
+			"PortBindings: published ports are not supported by this build yet (leave "
+			"-p out; "
+			"a unix socket in a bound directory reaches the service)"},
 		{"\"Init\":true",
 			"Init: an init process in the container (--init) is not supported "
-			"by this build yet"},
+			"by this build yet (name an init program of the image in --entrypoint)"},
 		{"\"Isolation\":\"bogus\"",
 			"invalid isolation \"bogus\": must be default, process or hyperv"},
 		{"\"NetworkMode\":\"host\"", "network \"host\" is not supported by this build yet "
@@ -156,7 +158,7 @@ TEST(refused_by_name)
 			"tmpfs)"},
 		{"\"SecurityOpt\":[\"credentialspec=file://x\"]",
 			"--security-opt credentialspec=file://x is not supported by this build "
-			"yet"},
+			"yet (it is for Windows; bind a file with the credentials)"},
 		{"\"RestartPolicy\":{\"Name\":\"always\"}",
 			"restart policy \"always\" is not supported by this build yet (use "
 			"\"no\")"},
