@@ -22,13 +22,24 @@
 #define NO_SWARM(m, path)                                                                          \
 	{                                                                                          \
 		API_DOCKER, HTTP_##m, path, 0, GUARD_CLUSTER, API_BODY_NONE, NULL, 503,            \
-			"This node is not a swarm manager. This engine has no swarm mode"          \
+			"This node is not a swarm manager. This engine has no swarm mode: "        \
+			"use docker run"                                                           \
 	}
 #define BULKHEAD(m, path, verb, fn)                                                                \
 	{                                                                                          \
 		API_BULKHEAD, HTTP_##m, path, 0, GUARD_##verb, API_BODY_NONE, fn, 0, NULL          \
 	}
 
+#define NO_LOGIN                                                                                   \
+	"registry logins (no registry is ever asked; docker import takes a root file system from " \
+	"a tar archive)"
+#define NO_CHECKPOINTS                                                                             \
+	"checkpoints (docker stop and docker start work; what is to stay belongs into a bound "    \
+	"directory)"
+#define NO_COPY                                                                                    \
+	"docker cp (bind a directory with -v, or pipe an archive through docker exec -i ID tar)"
+#define NO_SAVE     "docker save (keep the archive that was imported)"
+#define NO_PLUGINS  "plugins (the log drivers json-file and none are built in)"
 #define NO_NETWORKS "networks (run containers with --network none or without --network)"
 #define NO_VOLUMES  "volumes (bind a host directory, or use --tmpfs)"
 #define NO_REGISTRY "registries (docker import takes a root file system from a tar archive)"
@@ -40,8 +51,8 @@ static const struct api_route routes[] = {
 	DOCKER(GET, "/version", 0, PING, NONE, docker_version),
 	DOCKER(GET, "/info", 0, SYSTEM_READ, NONE, docker_info),
 	DOCKER(GET, "/events", 0, SYSTEM_READ, NONE, docker_events),
-	REFUSED(GET, "/system/df", SYSTEM_READ, "disk usage (docker system df)"),
-	REFUSED(POST, "/auth", SYSTEM_READ, "registry logins"),
+	REFUSED(GET, "/system/df", SYSTEM_READ, "docker system df (docker images shows sizes)"),
+	REFUSED(POST, "/auth", SYSTEM_READ, NO_LOGIN),
 	REFUSED(POST, "/session", IMAGE_BUILD, NO_BUILD),
 	REFUSED(POST, "/grpc", IMAGE_BUILD, NO_BUILD),
 
@@ -53,16 +64,19 @@ static const struct api_route routes[] = {
 	DOCKER(GET, "/containers/{}/json", 0, CONTAINER_READ, NONE, docker_container_inspect),
 	DOCKER(GET, "/containers/{}/top", 0, CONTAINER_READ, NONE, docker_container_top),
 	DOCKER(GET, "/containers/{}/logs", 0, CONTAINER_READ, NONE, docker_container_logs),
-	REFUSED(GET, "/containers/{}/stats", CONTAINER_READ, "resource statistics (docker stats)"),
-	REFUSED(GET, "/containers/{}/changes", CONTAINER_FILES, "file changes (docker diff)"),
-	REFUSED(GET, "/containers/{}/export", CONTAINER_FILES, "docker export"),
-	REFUSED(GET, "/containers/{}/archive", CONTAINER_FILES, "docker cp"),
-	REFUSED(PUT, "/containers/{}/archive", CONTAINER_FILES, "docker cp"),
+	REFUSED(GET, "/containers/{}/stats", CONTAINER_READ,
+		"docker stats (docker top lists the processes)"),
+	REFUSED(GET, "/containers/{}/changes", CONTAINER_FILES,
+		"docker diff (look with docker exec)"),
+	REFUSED(GET, "/containers/{}/export", CONTAINER_FILES,
+		"docker export (docker exec ID tar -c DIRECTORY, where the image has tar)"),
+	REFUSED(GET, "/containers/{}/archive", CONTAINER_FILES, NO_COPY),
+	REFUSED(PUT, "/containers/{}/archive", CONTAINER_FILES, NO_COPY),
 	REFUSED(GET, "/containers/{}/attach/ws", CONTAINER_ATTACH,
 		"attaching by websocket (POST /containers/ID/attach works)"),
-	REFUSED(GET, "/containers/{}/checkpoints", CONTAINER_OPERATE, "checkpoints"),
-	REFUSED(POST, "/containers/{}/checkpoints", CONTAINER_OPERATE, "checkpoints"),
-	REFUSED(DELETE, "/containers/{}/checkpoints/{}", CONTAINER_OPERATE, "checkpoints"),
+	REFUSED(GET, "/containers/{}/checkpoints", CONTAINER_OPERATE, NO_CHECKPOINTS),
+	REFUSED(POST, "/containers/{}/checkpoints", CONTAINER_OPERATE, NO_CHECKPOINTS),
+	REFUSED(DELETE, "/containers/{}/checkpoints/{}", CONTAINER_OPERATE, NO_CHECKPOINTS),
 	DOCKER(POST, "/containers/{}/start", 0, CONTAINER_OPERATE, NONE, docker_container_start),
 	DOCKER(POST, "/containers/{}/stop", 0, CONTAINER_OPERATE, NONE, docker_container_stop),
 	DOCKER(POST, "/containers/{}/restart", 0, CONTAINER_OPERATE, NONE,
@@ -72,8 +86,10 @@ static const struct api_route routes[] = {
 	DOCKER(POST, "/containers/{}/resize", 0, CONTAINER_OPERATE, NONE, docker_container_resize),
 	REFUSED(POST, "/containers/{}/update", CONTAINER_OPERATE,
 		"docker update (set limits when creating the container)"),
-	REFUSED(POST, "/containers/{}/pause", CONTAINER_OPERATE, "docker pause"),
-	REFUSED(POST, "/containers/{}/unpause", CONTAINER_OPERATE, "docker unpause"),
+	REFUSED(POST, "/containers/{}/pause", CONTAINER_OPERATE,
+		"docker pause (docker stop and docker start work)"),
+	REFUSED(POST, "/containers/{}/unpause", CONTAINER_OPERATE,
+		"docker unpause (nothing is ever paused)"),
 	DOCKER(POST, "/containers/{}/wait", 0, CONTAINER_READ, NONE, docker_container_wait),
 	DOCKER(POST, "/containers/{}/attach", 0, CONTAINER_ATTACH, NONE, docker_container_attach),
 	DOCKER(POST, "/containers/{}/exec", 0, CONTAINER_EXEC, JSON, docker_exec_create),
@@ -81,16 +97,18 @@ static const struct api_route routes[] = {
 	DOCKER(POST, "/exec/{}/start", 0, CONTAINER_EXEC, OPTIONAL, docker_exec_start),
 	DOCKER(POST, "/exec/{}/resize", 0, CONTAINER_EXEC, NONE, docker_exec_resize),
 	DOCKER(GET, "/exec/{}/json", 0, CONTAINER_READ, NONE, docker_exec_inspect),
-	REFUSED(POST, "/commit", IMAGE_WRITE, "docker commit"),
+	REFUSED(POST, "/commit", IMAGE_WRITE,
+		"docker commit (make the root file system outside and docker import it)"),
 
 	/* images */
 	DOCKER(GET, "/images/json", 0, IMAGE_LIST, NONE, docker_images_list),
 	DOCKER(POST, "/images/create", 0, IMAGE_WRITE, UPLOAD, docker_images_create),
 	REFUSED(GET, "/images/search", IMAGE_READ, NO_REGISTRY),
 	REFUSED(POST, "/images/prune", IMAGE_DELETE, "pruning images (docker rmi works)"),
-	REFUSED(POST, "/images/load", IMAGE_WRITE, "docker load (docker import works)"),
-	REFUSED(GET, "/images/get", IMAGE_READ, "docker save"),
-	REFUSED(GET, "/images/{*}/get", IMAGE_READ, "docker save"),
+	REFUSED(POST, "/images/load", IMAGE_WRITE,
+		"docker load (docker import takes a root file system from a tar archive)"),
+	REFUSED(GET, "/images/get", IMAGE_READ, NO_SAVE),
+	REFUSED(GET, "/images/{*}/get", IMAGE_READ, NO_SAVE),
 	DOCKER(GET, "/images/{*}/json", 0, IMAGE_READ, NONE, docker_image_inspect),
 	DOCKER(GET, "/images/{*}/history", 0, IMAGE_READ, NONE, docker_image_history),
 	DOCKER(POST, "/images/{*}/tag", 0, IMAGE_WRITE, NONE, docker_image_tag),
@@ -117,17 +135,17 @@ static const struct api_route routes[] = {
 	REFUSED(DELETE, "/volumes/{}", VOLUME_WRITE, NO_VOLUMES),
 
 	/* plugins */
-	REFUSED(GET, "/plugins", PLUGIN, "plugins"),
-	REFUSED(GET, "/plugins/privileges", PLUGIN, "plugins"),
-	REFUSED(POST, "/plugins/pull", PLUGIN, "plugins"),
-	REFUSED(POST, "/plugins/create", PLUGIN, "plugins"),
-	REFUSED(GET, "/plugins/{*}/json", PLUGIN, "plugins"),
-	REFUSED(POST, "/plugins/{*}/enable", PLUGIN, "plugins"),
-	REFUSED(POST, "/plugins/{*}/disable", PLUGIN, "plugins"),
-	REFUSED(POST, "/plugins/{*}/upgrade", PLUGIN, "plugins"),
-	REFUSED(POST, "/plugins/{*}/push", PLUGIN, "plugins"),
-	REFUSED(POST, "/plugins/{*}/set", PLUGIN, "plugins"),
-	REFUSED(DELETE, "/plugins/{*}", PLUGIN, "plugins"),
+	REFUSED(GET, "/plugins", PLUGIN, NO_PLUGINS),
+	REFUSED(GET, "/plugins/privileges", PLUGIN, NO_PLUGINS),
+	REFUSED(POST, "/plugins/pull", PLUGIN, NO_PLUGINS),
+	REFUSED(POST, "/plugins/create", PLUGIN, NO_PLUGINS),
+	REFUSED(GET, "/plugins/{*}/json", PLUGIN, NO_PLUGINS),
+	REFUSED(POST, "/plugins/{*}/enable", PLUGIN, NO_PLUGINS),
+	REFUSED(POST, "/plugins/{*}/disable", PLUGIN, NO_PLUGINS),
+	REFUSED(POST, "/plugins/{*}/upgrade", PLUGIN, NO_PLUGINS),
+	REFUSED(POST, "/plugins/{*}/push", PLUGIN, NO_PLUGINS),
+	REFUSED(POST, "/plugins/{*}/set", PLUGIN, NO_PLUGINS),
+	REFUSED(DELETE, "/plugins/{*}", PLUGIN, NO_PLUGINS),
 
 	/* swarm */
 	NO_SWARM(GET, "/swarm"),

@@ -351,7 +351,13 @@ def test_refused_by_name(engine):
         fails(engine.docker('run', *args, 'busybox', 'true'), 125, words)
     fails(engine.docker('pull', 'busybox'), 1, 'not supported by this build yet')
     fails(engine.docker('network', 'ls'), 1, 'networks')
-    fails(engine.docker('pause', 'x'), 1, 'docker pause')
+    for args, words in ((('pause', 'x'), 'docker stop'), (('commit', 'x'), 'docker import'),
+                        (('diff', 'x'), 'docker exec'), (('export', 'x'), 'tar'),
+                        (('save', 'busybox'), 'keep the archive'),
+                        (('cp', 'x:/etc', '/nonexistent-but-never-made'), 'docker exec -i ID tar'),
+                        (('cp', '/etc/passwd', 'x:/tmp'), 'docker exec -i ID tar'),
+                        (('plugin', 'ls'), 'built in'), (('swarm', 'init'), 'docker run')):
+        fails(engine.docker(*args), 1, words)
     fails(engine.docker('run', '--rm', '-u', 'nobody-of-this-name', 'busybox', 'true'), 125,
           'unable to find user')
     require(ok(engine.docker('ps', '-aq')) == '', 'containers left')
