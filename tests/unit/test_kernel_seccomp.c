@@ -142,7 +142,7 @@ TEST(far_jumps)
 
 TEST(attached_filter_decides)
 {
-	static const char *const names[] = {"getppid", "personality"};
+	static const char *const names[] = {"getsid", "personality"};
 	const struct seccomp_condition condition = {0, SECCOMP_CMP_EQ, 0xffffffff, 0};
 	const struct seccomp_rule rules[] = {
 		{names, 1, SECCOMP_RET_ERRNO | ENOTTY, NULL, 0},
@@ -154,7 +154,7 @@ TEST(attached_filter_decides)
 	CHECK_INT(compile(&f, &profile), 0);
 	CHECK_INT(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
 	CHECK_INT(seccomp_attach(&f.prog, 0, NULL), 0);
-	CHECK(syscall(SYS_getppid) == -1 && errno == ENOTTY);
+	CHECK(syscall(SYS_getsid, 0) == -1 && errno == ENOTTY);
 	CHECK(syscall(SYS_personality, 0xffffffffl) == -1 && errno == EXDEV);
 	CHECK(syscall(SYS_personality, 0x1fffffffful) != -1 || errno != EXDEV);
 	CHECK(syscall(SYS_getpid) == getpid());
@@ -163,7 +163,7 @@ TEST(attached_filter_decides)
 
 TEST(listener)
 {
-	static const char *const names[] = {"getppid"};
+	static const char *const names[] = {"getsid"};
 	const struct seccomp_rule rule = {names, 1, SECCOMP_RET_USER_NOTIF, NULL, 0};
 	struct seccomp_profile profile = {SECCOMP_RET_ALLOW, native, 1, &rule, 1};
 	struct fixture f;
@@ -177,7 +177,7 @@ TEST(listener)
 	CHECK(listener >= 0);
 	listener = fd_close(listener);
 	/* nobody answers any more */
-	CHECK(syscall(SYS_getppid) == -1 && errno == ENOSYS);
+	CHECK(syscall(SYS_getsid, 0) == -1 && errno == ENOSYS);
 	arena_release(&f.arena);
 }
 
@@ -186,7 +186,7 @@ TEST(flags)
 {
 	static const unsigned int flags[] = {SECCOMP_FILTER_FLAG_TSYNC, SECCOMP_FILTER_FLAG_LOG,
 		SECCOMP_FILTER_FLAG_SPEC_ALLOW, SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV};
-	static const char *const names[] = {"getppid"};
+	static const char *const names[] = {"getsid"};
 	const struct seccomp_rule rule = {names, 1, SECCOMP_RET_USER_NOTIF, NULL, 0};
 	struct seccomp_profile profile = {SECCOMP_RET_ALLOW, native, 1, &rule, 1};
 	struct fixture f;
