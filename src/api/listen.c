@@ -60,7 +60,7 @@ static int open_parent(
 	return 0;
 }
 
-static int find_group(const char *name, gid_t *ret, struct bh_error *err)
+int api_find_group(const char *name, gid_t *ret, struct bh_error *err)
 {
 	struct group buffer, *found = NULL;
 	char text[4096];
@@ -95,7 +95,7 @@ int api_listen_unix(const char *path, const char *group, int *ret_fd, struct bh_
 	int r = 0;
 
 	if (group != NULL)
-		r = find_group(group, &gid, err);
+		r = api_find_group(group, &gid, err);
 	if (r == 0)
 		r = open_parent(path, true, &dir, &name, err);
 	if (r < 0)

@@ -553,6 +553,20 @@ const char *json_type_name(enum json_type type)
 	return names[type];
 }
 
+const char *json_type_phrase(enum json_type type)
+{
+	static const char *const phrases[] = {
+		[JSON_NULL] = "null",
+		[JSON_BOOL] = "a boolean",
+		[JSON_NUMBER] = "a number",
+		[JSON_STRING] = "a string",
+		[JSON_ARRAY] = "an array",
+		[JSON_OBJECT] = "an object",
+	};
+
+	return phrases[type];
+}
+
 static size_t index_in_parent(const struct json *node)
 {
 	size_t i = 0;

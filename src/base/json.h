@@ -75,6 +75,8 @@ bool json_get_bool(const struct json *obj, const char *key, bool fallback);
 int json_int64(const struct json *node, int64_t *ret);
 int json_uint64(const struct json *node, uint64_t *ret);
 const char *json_type_name(enum json_type type);
+/* The same with its article: "an object". */
+const char *json_type_phrase(enum json_type type);
 /* Append the JSON pointer of node ("" for the root), e.g. /linux/resources/devices/0. */
 int json_pointer(const struct json *node, struct buf *out);
 

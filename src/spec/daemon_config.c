@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "spec/daemon_refused.h"
 #include "spec/docker_host.h"
 #include "spec/docker_read.h"
 
@@ -90,10 +91,13 @@ static int read_log_driver(struct docker_reader *r, const struct json *node, voi
 static int read_log_opts(struct docker_reader *r, const struct json *node, void *target)
 {
 	struct docker_pairs pairs;
+	const struct json *child = node->children.first;
 	int code = docker_read_pairs(r, node, &pairs);
 
-	for (size_t i = 0; code == 0 && i < pairs.count; i++)
+	for (size_t i = 0; code == 0 && i < pairs.count; i++, child = child->next) {
+		r->place = child;
 		code = docker_read_log_option(r, pairs.items[i].key, pairs.items[i].value, target);
+	}
 	return code;
 }
 
@@ -148,10 +152,12 @@ static int read_id_ranges(struct docker_reader *r, const struct json *node, void
 	if (items == NULL)
 		return bh_fail(r->err, -ENOMEM, "the document is too large");
 	json_each (child, node) {
+		r->place = child;
 		code = read_range(r, child, &items[n++]);
 		if (code < 0)
 			return code;
 	}
+	r->place = node;
 	c->id_ranges = items;
 	c->id_range_count = n;
 	return check_overlap(r, items, n);
@@ -164,6 +170,18 @@ static int read_hosts(struct docker_reader *r, const struct json *node, void *ta
 
 	if (code == 0 && hosts->count > 8)
 		return docker_refuse(r, -EINVAL, "more than 8 hosts");
+	return code;
+}
+
+static int read_labels(struct docker_reader *r, const struct json *node, void *target)
+{
+	struct oci_strings *labels = target;
+	int code = docker_read_strings(r, node, labels);
+
+	for (size_t i = 0; code == 0 && i < labels->count; i++)
+		if (labels->items[i][0] == '=' || strchr(labels->items[i], '=') == NULL)
+			return docker_refuse(
+				r, -EINVAL, "\"%.100s\" is not KEY=VALUE", labels->items[i]);
 	return code;
 }
 
@@ -204,6 +222,8 @@ static int read_default_ulimits(struct docker_reader *r, const struct json *node
 		return docker_refuse(r, -EINVAL, "is not an object");
 	list.type = JSON_ARRAY; /* the members themselves are what HostConfig has in a list */
 	code = docker_read_ulimits_whole(r, &list, &host);
+	if (r->place == &list)
+		r->place = node;
 	c->ulimits = host.ulimits;
 	c->ulimit_count = host.ulimit_count;
 	return code;
@@ -232,30 +252,11 @@ static const struct docker_key known_keys[] = {
 	KEY("log-driver", read_log_driver, log.type),
 	KEY("log-opts", read_log_opts, log),
 	WHOLE("id-ranges", read_id_ranges),
-	KEY("labels", docker_read_strings, labels),
+	KEY("labels", read_labels, labels),
 	KEY("default-shm-size", read_shm_size, default_shm_size),
 	WHOLE("default-ulimits", read_default_ulimits),
 	WHOLE("live-restore", read_live_restore),
 };
-
-/* dockerd's other keys, and ours that are still to come. */
-static const char *const refused_keys[] = {"acl-mode", "allow-direct-routing",
-	"allow-nondistributable-artifacts", "api-cors-header", "authorization-plugins", "bip",
-	"bip6", "bridge", "bridge-accept-fwmark", "builder", "cdi-spec-dirs", "cgroup-parent",
-	"cluster-advertise", "cluster-store", "cluster-store-opts", "containerd",
-	"containerd-namespace", "containerd-plugins-namespace", "cpu-rt-period", "cpu-rt-runtime",
-	"data-root-size", "default-address-pools", "default-cgroupns-mode", "default-gateway",
-	"default-gateway-v6", "default-ipc-mode", "default-network-opts", "default-runtime",
-	"deprecated-key-path", "dns", "dns-opts", "dns-search", "experimental", "features",
-	"firewall-backend", "fixed-cidr", "fixed-cidr-v6", "host-gateway-ip", "host-gateway-ips",
-	"http-proxy", "https-proxy", "icc", "init", "init-path", "insecure-registries", "ip",
-	"ip-forward", "ip-forward-no-drop", "ip-masq", "ip6tables", "iptables", "ipv6",
-	"log-format", "max-concurrent-downloads", "max-concurrent-uploads", "max-download-attempts",
-	"metrics-addr", "mtu", "network-control-plane-mtu", "no-proxy", "node-generic-resources",
-	"oom-score-adjust", "proxies", "raw-logs", "registry-mirrors", "rootless", "runtimes",
-	"seccomp-profile", "selinux-enabled", "shutdown-timeout", "storage-driver", "storage-opts",
-	"swarm-default-advertise-addr", "tls", "tlscacert", "tlscert", "tlskey", "tlsverify",
-	"userland-proxy", "userland-proxy-path", "userns-remap", "validate", "vm-accelerators"};
 
 static const struct docker_key *find_known(const char *name)
 {
@@ -265,24 +266,17 @@ static const struct docker_key *find_known(const char *name)
 	return NULL;
 }
 
-static bool is_refused(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(refused_keys); i++)
-		if (strcmp(refused_keys[i], name) == 0)
-			return true;
-	return false;
-}
-
 static int unknown_key(struct docker_reader *r, const char *name)
 {
-	const char *names[ARRAY_SIZE(known_keys) + ARRAY_SIZE(refused_keys)];
+	const char *names[256];
 	const char *near;
-	size_t n = 0;
+	size_t n = 0, refused_count;
+	const struct daemon_refused_key *refused = daemon_refused_keys(&refused_count);
 
 	for (size_t i = 0; i < ARRAY_SIZE(known_keys); i++)
 		names[n++] = known_keys[i].name;
-	for (size_t i = 0; i < ARRAY_SIZE(refused_keys); i++)
-		names[n++] = refused_keys[i];
+	for (size_t i = 0; i < refused_count && n < ARRAY_SIZE(names); i++)
+		names[n++] = refused[i].name;
 	near = docker_nearest(name, names, n);
 	if (near == NULL)
 		return docker_refuse(r, -EINVAL, "unknown key");
@@ -295,17 +289,19 @@ static int read_member(
 	const struct docker_key *key = find_known(node->key);
 	int code;
 
+	r->place = node;
 	if (key != NULL && node->type == JSON_NULL)
 		code = docker_refuse(r, -EINVAL, "is null");
 	else if (key != NULL)
 		code = key->read(r, node, (char *)config + key->offset);
-	else if (is_refused(node->key))
-		code = docker_refuse(r, -ENOTSUP, "known key, not enforced by this build");
+	else if (daemon_refused_remedy(node->key) != NULL)
+		code = docker_refuse(r, -ENOTSUP, "known key, not enforced by this build (%s)",
+			daemon_refused_remedy(node->key));
 	else
 		code = unknown_key(r, node->key);
 	if (code < 0)
-		(void)bh_wrap(r->err, "line %u, column %u: \"%.64s\"", node->line, node->column,
-			node->key);
+		(void)bh_wrap(r->err, "line %u, column %u: \"%.64s\"", r->place->line,
+			r->place->column, node->key);
 	return code;
 }
 
@@ -319,6 +315,17 @@ static int check_log(struct docker_reader *r, const struct docker_log_config *lo
 		return docker_refuse(
 			r, -EINVAL, "log-opts: max-file cannot be more than 1 without max-size");
 	return 0;
+}
+
+static int check_level(const struct daemon_config *c, const struct json *tree, struct bh_error *err)
+{
+	const struct json *node = json_get(tree, "debug");
+
+	if (node == NULL || !c->debug || !c->has_log_level || c->log_level == LOG_LEVEL_DEBUG)
+		return 0;
+	return bh_fail(err, -EINVAL,
+		"line %u, column %u: \"debug\": true contradicts \"log-level\", which is not debug",
+		node->line, node->column);
 }
 
 void daemon_config_init(struct daemon_config *config)
@@ -337,14 +344,16 @@ int daemon_config_decode(const struct json *tree, struct arena *a, struct daemon
 	int code = 0;
 
 	if (tree->type != JSON_OBJECT)
-		return bh_fail(err, -EINVAL, "the document is a %s, not an object",
-			json_type_name(tree->type));
+		return bh_fail(err, -EINVAL, "the document is %s, not an object",
+			json_type_phrase(tree->type));
 	json_each (child, tree) {
 		code = read_member(&r, child, &c);
 		if (code < 0)
 			return code;
 	}
 	code = check_log(&r, &c.log);
+	if (code == 0)
+		code = check_level(&c, tree, err);
 	if (code < 0)
 		return code;
 	c.tree = tree;
@@ -395,14 +404,28 @@ void daemon_config_apply(const struct daemon_config *config, struct docker_host_
 
 size_t daemon_config_key_count(void)
 {
-	return ARRAY_SIZE(known_keys) + ARRAY_SIZE(refused_keys);
+	size_t refused;
+
+	(void)daemon_refused_keys(&refused);
+	return ARRAY_SIZE(known_keys) + refused;
 }
 
-const char *daemon_config_key(size_t index, bool *ret_enforced)
+const char *daemon_config_key(size_t index, const char **ret_remedy)
 {
-	*ret_enforced = index < ARRAY_SIZE(known_keys);
-	return *ret_enforced ? known_keys[index].name
-			     : refused_keys[index - ARRAY_SIZE(known_keys)];
+	size_t count;
+	const struct daemon_refused_key *refused = daemon_refused_keys(&count);
+
+	*ret_remedy = NULL;
+	if (index < ARRAY_SIZE(known_keys))
+		return known_keys[index].name;
+	*ret_remedy = refused[index - ARRAY_SIZE(known_keys)].remedy;
+	return refused[index - ARRAY_SIZE(known_keys)].name;
+}
+
+bool daemon_config_knows(const char *key, const char **ret_remedy)
+{
+	*ret_remedy = daemon_refused_remedy(key);
+	return *ret_remedy != NULL || find_known(key) != NULL;
 }
 
 int daemon_config_exec_opt(struct daemon_config *config, const char *text, struct bh_error *err)

@@ -56,7 +56,10 @@ bool daemon_config_has(const struct daemon_config *config, const char *key);
 void daemon_config_apply(const struct daemon_config *config, struct docker_host_config *host);
 /* Every key that is known, by index, for the documentation; *ret_enforced: not refused. */
 size_t daemon_config_key_count(void);
-const char *daemon_config_key(size_t index, bool *ret_enforced);
+/* ret_remedy: NULL if the key is enforced, else what to do instead. */
+const char *daemon_config_key(size_t index, const char **ret_remedy);
+/* Whether there is such a key; ret_remedy as above. */
+bool daemon_config_knows(const char *key, const char **ret_remedy);
 /* "isolation=process" and the like, from exec-opts or --exec-opt. */
 int daemon_config_exec_opt(struct daemon_config *config, const char *text, struct bh_error *err);
 

@@ -308,7 +308,7 @@ int docker_read_mounts_whole(struct docker_reader *r, const struct json *node, v
 	int code = 0;
 
 	if (node->type != JSON_ARRAY)
-		return docker_bad(r, node, "is a %s, not a list", json_type_name(node->type));
+		return docker_bad(r, node, "is %s, not a list", json_type_phrase(node->type));
 	json_each (child, node) {
 		code = read_mount(r, child, target);
 		if (code < 0)

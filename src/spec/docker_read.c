@@ -22,6 +22,7 @@ int docker_bad(struct docker_reader *r, const struct json *node, const char *fmt
 	va_end(ap);
 	buf_init(&pointer, 4096);
 	(void)json_pointer(node, &pointer);
+	r->place = node;
 	return bh_fail(r->err, -EINVAL, "%.300s: %s", buf_str(&pointer), text);
 }
 
@@ -136,7 +137,7 @@ int docker_read_object(struct docker_reader *r, const struct json *node,
 	const struct docker_key *keys, size_t count, bool strict, void *target)
 {
 	if (node->type != JSON_OBJECT)
-		return docker_bad(r, node, "is a %s, not an object", json_type_name(node->type));
+		return docker_bad(r, node, "is %s, not an object", json_type_phrase(node->type));
 	json_each (child, node) {
 		const struct docker_key *key = find_key(child->key, keys, count);
 		int code = 0;
@@ -160,7 +161,7 @@ int docker_read_object(struct docker_reader *r, const struct json *node,
 int docker_read_string(struct docker_reader *r, const struct json *node, void *target)
 {
 	if (node->type != JSON_STRING)
-		return docker_bad(r, node, "is a %s, not a string", json_type_name(node->type));
+		return docker_bad(r, node, "is %s, not a string", json_type_phrase(node->type));
 	*(const char **)target = node->string.len > 0 ? node->string.data : NULL;
 	return 0;
 }
@@ -168,7 +169,7 @@ int docker_read_string(struct docker_reader *r, const struct json *node, void *t
 int docker_read_bool(struct docker_reader *r, const struct json *node, void *target)
 {
 	if (node->type != JSON_BOOL)
-		return docker_bad(r, node, "is a %s, not a boolean", json_type_name(node->type));
+		return docker_bad(r, node, "is %s, not a boolean", json_type_phrase(node->type));
 	*(bool *)target = node->boolean;
 	return 0;
 }
@@ -216,7 +217,7 @@ int docker_read_strings(struct docker_reader *r, const struct json *node, void *
 
 	if (!single && node->type != JSON_ARRAY)
 		return docker_bad(
-			r, node, "is a %s, not a list of strings", json_type_name(node->type));
+			r, node, "is %s, not a list of strings", json_type_phrase(node->type));
 	items = new_strings(r, node, count, &code);
 	if (items == NULL)
 		return code;
@@ -225,8 +226,8 @@ int docker_read_strings(struct docker_reader *r, const struct json *node, void *
 	else
 		json_each (child, node) {
 			if (child->type != JSON_STRING)
-				return docker_bad(r, child, "is a %s, not a string",
-					json_type_name(child->type));
+				return docker_bad(r, child, "is %s, not a string",
+					json_type_phrase(child->type));
 			items[n++] = child->string.data;
 		}
 	*out = (struct oci_strings){items, n};
@@ -240,7 +241,7 @@ int docker_read_pairs(struct docker_reader *r, const struct json *node, void *ta
 	size_t n = 0;
 
 	if (node->type != JSON_OBJECT)
-		return docker_bad(r, node, "is a %s, not an object", json_type_name(node->type));
+		return docker_bad(r, node, "is %s, not an object", json_type_phrase(node->type));
 	if (node->children.count > DOCKER_LIST_MAX)
 		return docker_bad(r, node, "has more than %u members", DOCKER_LIST_MAX);
 	items = arena_calloc(r->a, node->children.count + 1, sizeof(*items));
@@ -249,7 +250,7 @@ int docker_read_pairs(struct docker_reader *r, const struct json *node, void *ta
 	json_each (child, node) {
 		if (child->type != JSON_STRING)
 			return docker_bad(
-				r, child, "is a %s, not a string", json_type_name(child->type));
+				r, child, "is %s, not a string", json_type_phrase(child->type));
 		items[n++] = (struct oci_pair){child->key, child->string.data};
 	}
 	*out = (struct docker_pairs){items, n};
@@ -264,7 +265,7 @@ int docker_read_set(struct docker_reader *r, const struct json *node, void *targ
 	int code;
 
 	if (node->type != JSON_OBJECT)
-		return docker_bad(r, node, "is a %s, not an object", json_type_name(node->type));
+		return docker_bad(r, node, "is %s, not an object", json_type_phrase(node->type));
 	items = new_strings(r, node, node->children.count, &code);
 	if (items == NULL)
 		return code;

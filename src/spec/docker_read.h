@@ -21,6 +21,7 @@
 struct docker_reader {
 	struct arena *a;
 	struct bh_error *err;
+	const struct json *place; /* the innermost value that docker_bad() was told about */
 };
 
 /* node is not null. */

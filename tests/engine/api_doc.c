@@ -65,14 +65,16 @@ static void print_host_config(struct buf *out)
 
 static void print_daemon_config(struct buf *out)
 {
-	bool enforced;
+	const char *remedy;
 
 	(void)buf_puts(out, "\n## daemon.json\n\n| key | effect |\n|---|---|\n");
 	for (size_t i = 0; i < daemon_config_key_count(); i++) {
-		const char *name = daemon_config_key(i, &enforced);
+		const char *name = daemon_config_key(i, &remedy);
 
-		(void)buf_printf(out, "| `%s` | %s |\n", name,
-			enforced ? "enforced" : "**refused** by name");
+		if (remedy == NULL)
+			(void)buf_printf(out, "| `%s` | enforced |\n", name);
+		else
+			(void)buf_printf(out, "| `%s` | **refused**: %s |\n", name, remedy);
 	}
 }
 
@@ -80,8 +82,9 @@ static void print_document(struct buf *out)
 {
 	(void)buf_puts(out,
 		"# API coverage\n\n"
-		"Made from the tables in `src/api/routes.c`, `src/spec/docker_host.c` and "
-		"`src/spec/daemon_config.c` by `tests/engine/api_doc.c`; do not edit.\n\n"
+		"Made from the tables in `src/api/routes.c`, `src/spec/docker_host.c`, "
+		"`src/spec/daemon_config.c` and `src/spec/daemon_refused.c` by "
+		"`tests/engine/api_doc.c`; do not edit.\n\n"
 		"Docker Engine API 1." API_TEXT(API_VERSION_MIN) " to 1." API_TEXT(
 			API_VERSION_MAX) ", with and without the version in the path. `{}` is one "
 					 "path segment, `{*}` one or more. What is not served says "

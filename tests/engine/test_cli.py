@@ -139,11 +139,22 @@ def test_validate(engine):
                         ('{\n "iptables": true}', 'line 2, column 2'),
                         ('{"debug": 1}', 'not a boolean'),
                         ('{"debug": true, "debug": true}', 'line 1'),
-                        ('{', 'line 1'),
+                        ('{', 'line 1'), ('[]', 'an array, not an object'),
+                        ('{"group": "no-such-group"}', 'group no-such-group not found'),
+                        ('{"labels": ["x"]}', 'not KEY=VALUE'),
+                        ('{"debug": true, "log-level": "warn"}', 'line 1, column 2: "debug"'),
+                        ('{"log-opts": {\n"max-siz": "1"}}', 'line 2, column 1'),
+                        ('{"id-ranges": [\n{"first": 1}]}', 'line 2, column 1'),
+                        ('{"tls": true}', 'unix sockets only'),
                         ('{"hosts": ["tcp://0.0.0.0:1"]}', 'TCP')):
         fails(validate(engine, text), 1, words)
     fails(validate(engine, '{"data-root": "/x"}', '--data-root', '/y'), 1, 'both as a flag')
-    fails(validate(engine, '{}', '--tlsverify'), 1, 'tlsverify')
+    fails(validate(engine, '{}', '--tlsverify'), 1, 'unix sockets only')
+    fails(validate(engine, '{}', '--label', 'a=b'), 1, 'set "labels" in daemon.json')
+    fails(validate(engine, '{}', '--registry-mirror', 'x'), 1, 'docker import')
+    fails(validate(engine, '{}', '--add-runtime', 'a=b'), 1, 'only runtime')
+    fails(validate(engine, '{}', '-D', '-l', 'warn'), 1, 'contradicts')
+    fails(validate(engine, '{}', '-G', 'no-such-group'), 1, 'not found')
     fails(validate(engine, '{}', '--nope'), 1, 'unknown')
     fails(validate(engine, '{}', '-H', 'fd://'), 1, 'socket activation')
 

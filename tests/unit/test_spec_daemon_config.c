@@ -59,7 +59,23 @@ TEST(refusals_name_the_place)
 		{"{\n  \"data-rot\": \"/x\"\n}", "line 2, column 3: \"data-rot\": unknown key (did "
 						 "you mean \"data-root\"?)"},
 		{"{\"iptables\": false}",
-			"line 1, column 2: \"iptables\": known key, not enforced by this build"},
+			"line 1, column 2: \"iptables\": known key, not enforced by this build "
+			"(the engine never touches the firewall; leave it out)"},
+		{"{\n\"log-opts\": {\n  \"max-siz\": \"1m\"}}",
+			"line 3, column 3: \"log-opts\": log option \"max-siz\" is not supported "
+			"by "
+			"this build yet (json-file has max-size and max-file)"},
+		{"{\n\"id-ranges\": [\n  {\"first\": 1, \"count\": 65536}]}",
+			"line 3, column 3: \"id-ranges\": an id range needs \"first\" from 65536 "
+			"on "
+			"and a \"count\" that is a multiple of 65536, together below 4294967295"},
+		{"{\n\"id-ranges\": [\n  {\"frist\": 1}]}",
+			"line 3, column 4: \"id-ranges\": /id-ranges/0/frist: unknown key (did you "
+			"mean first?)"},
+		{"{\"labels\": [\"x\"]}", "line 1, column 2: \"labels\": \"x\" is not KEY=VALUE"},
+		{"{\"log-level\": \"info\",\n\"debug\": true}",
+			"line 2, column 1: \"debug\": true contradicts \"log-level\", which is not "
+			"debug"},
 		{"{\"log-level\": \"loud\"}",
 			"line 1, column 2: \"log-level\": \"loud\" is not a log "
 			"level (debug, info, warn, error)"},
@@ -67,7 +83,7 @@ TEST(refusals_name_the_place)
 			"line 1, column 2: \"data-root\": \"x\" is not an absolute path"},
 		{"{\"debug\": \"yes\"}",
 			"line 1, column 2: \"debug\": /debug: is a string, not a boolean"},
-		{"[]", "the document is a array, not an object"},
+		{"[]", "the document is an array, not an object"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "api/listen.h"
@@ -125,6 +126,31 @@ static int add_host(struct given *g, const char *text, struct bh_error *err)
 	return 0;
 }
 
+/* Flags of dockerd are named after keys of daemon.json, lists in the singular. */
+static int refuse_flag(const char *name, struct bh_error *err)
+{
+	static const struct {
+		const char *flag, *key;
+	} others[] = {{"add-runtime", "runtimes"}, {"insecure-registry", "insecure-registries"}};
+	const char *key = name, *remedy;
+	char plural[64];
+
+	(void)snprintf(plural, sizeof(plural), "%ss", name);
+	if (!daemon_config_knows(name, &remedy))
+		key = plural;
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (strcmp(others[i].flag, name) == 0)
+			key = others[i].key;
+	if (daemon_config_knows(key, &remedy) && remedy == NULL)
+		return bh_fail(err, -ENOTSUP,
+			"--%s: known flag of dockerd, not supported by this build yet (set \"%s\" "
+			"in daemon.json)",
+			name, key);
+	return bh_fail(err, -ENOTSUP,
+		"--%s: known flag of dockerd, not supported by this build yet (%s)", name,
+		remedy != NULL ? remedy : "leave it out");
+}
+
 static int take_flag(struct given *g, int id, const char *name, struct bh_error *err)
 {
 	switch (id) {
@@ -172,8 +198,7 @@ static int take_flag(struct given *g, int id, const char *name, struct bh_error 
 		g->action = OPTIONS_HELP;
 		return 0;
 	case FLAG_REFUSED:
-		return bh_fail(err, -ENOTSUP,
-			"--%s: known flag of dockerd, not supported by this build yet", name);
+		return refuse_flag(name, err);
 	default:
 		return bh_fail(err, -EINVAL, "unknown or incomplete flag (see --help)");
 	}
@@ -255,10 +280,13 @@ static int read_file(
 static int check_hosts(const struct daemon_config *c, struct bh_error *err)
 {
 	const char *path;
+	gid_t gid;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < c->hosts.count; i++)
 		r = api_host_path(c->hosts.items[i], &path, err);
+	if (r == 0 && c->group != NULL)
+		r = api_find_group(c->group, &gid, err);
 	return r;
 }
 
@@ -283,8 +311,10 @@ static int join_flags(
 		c->group = g->group;
 	if (g->pidfile != NULL)
 		c->pidfile = g->pidfile;
-	if (g->has_level)
+	if (g->has_level) {
+		c->has_log_level = true;
 		c->log_level = g->level;
+	}
 	c->debug = c->debug || g->debug;
 	c->no_new_privileges = c->no_new_privileges || g->no_new_privileges;
 	for (size_t i = 0; r == 0 && i < g->exec_opt_count; i++)
@@ -308,6 +338,8 @@ static int fill_defaults(struct arena *a, struct daemon_config *c, struct bh_err
 		c->exec_root = DAEMON_EXEC_ROOT;
 	if (c->pidfile == NULL)
 		c->pidfile = arena_printf(a, "%s/bulkheadd.pid", c->exec_root);
+	if (c->debug && c->has_log_level && c->log_level != LOG_LEVEL_DEBUG)
+		return bh_fail(err, -EINVAL, "debug contradicts a log level other than debug");
 	if (c->debug)
 		c->log_level = LOG_LEVEL_DEBUG;
 	if (c->data_root[0] != '/' || c->exec_root[0] != '/')
