@@ -286,6 +286,8 @@ int bundle_make(struct container_entry *c, int *ret_root_fd, struct bh_error *er
 	if (r == 0)
 		r = container_decode(&c->c, &a, &create, err);
 	if (r == 0)
+		r = container_hold_range(c, err);
+	if (r == 0)
 		r = make_root(c, &create, &root, err);
 	if (r == 0)
 		r = make_plan(c, &create, root, &a, &config, err);

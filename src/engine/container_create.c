@@ -224,8 +224,15 @@ static int add(struct engine *e, const struct container *values, const struct co
 
 	if (r < 0)
 		return r;
+	r = id_claims_take(
+		&e->claims, &e->ranges, values->created_ns, &entry->c.id_range_start, err);
+	if (r < 0) {
+		container_entry_free(entry);
+		return r;
+	}
 	r = container_record_insert(entry, err);
 	if (r < 0) {
+		id_claims_drop(&e->claims, entry->c.id_range_start);
 		container_entry_free(entry);
 		return r;
 	}
@@ -266,8 +273,6 @@ int engine_container_create(struct engine *e, const struct guard_caller *caller,
 		r = arena_init(&a, DOCKER_ARENA_MAX);
 	if (r == 0)
 		r = merge(body, e->config, image, &a, &config_text, &host_text, &config, err);
-	if (r == 0)
-		r = id_ranges_choose(&e->ranges, values.created_ns, &values.id_range_start, err);
 	if (r == 0 && name_random_hex(values.id, CONTAINER_ID_LEN) < 0)
 		r = bh_fail_errno(err, -EIO, "make a container id");
 	if (r == 0 && name == NULL) {

@@ -342,6 +342,7 @@ int container_delete(struct container_entry *c, struct bh_error *err)
 		container_drop_client(c);
 	}
 	bundle_remove(c);
+	id_claims_drop(&e->claims, c->c.id_range_start);
 	container_endings_finish(c, 0, NULL);
 	waits_removed(c);
 	container_unlink(c);

@@ -306,6 +306,33 @@ int container_record_update(struct container_entry *entry, struct bh_error *err)
 		c->finished_ns, c->id);
 }
 
+int container_record_move(struct container_entry *entry, uint32_t first, struct bh_error *err)
+{
+	struct engine *e = entry->engine;
+	int64_t now = engine_now_ns();
+	int r = store_begin(e->store, err);
+
+	if (r < 0)
+		return r;
+	r = id_range_record_release(e->store, entry->c.id_range_start, now, err);
+	if (r == 0)
+		r = id_range_record(e->store, first, entry->c.id, err);
+	if (r == 0)
+		r = store_exec(e->store, err, "UPDATE container SET id_range = ? WHERE id = ?",
+			"it", (int64_t)first, entry->c.id);
+	if (r < 0) {
+		store_rollback(e->store);
+		return r;
+	}
+	r = store_commit(e->store, err);
+	if (r < 0)
+		return r;
+	id_ranges_mark(&e->ranges, entry->c.id_range_start, false, now);
+	id_ranges_mark(&e->ranges, first, true, 0);
+	entry->c.id_range_start = first;
+	return 0;
+}
+
 int container_record_delete(struct container_entry *entry, struct bh_error *err)
 {
 	struct engine *e = entry->engine;

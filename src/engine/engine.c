@@ -119,6 +119,8 @@ static int open_ranges(struct engine *e, struct bh_error *err)
 		r = check_file(e, "/etc/passwd", true, err);
 	if (r == 0)
 		r = store_register(e->store, &id_range_schema, err);
+	if (r == 0)
+		r = id_claims_open(&e->claims, ID_CLAIMS_DIR, e->data_root, e->data_fd, err);
 	return r < 0 ? r : id_ranges_load(&e->ranges, e->store, err);
 }
 
@@ -190,7 +192,7 @@ int engine_new(const struct engine_options *options, struct loop *loop, struct e
 	e->config = options->config;
 	e->log = options->log;
 	e->sockets = options->sockets;
-	e->data_fd = e->exec_fd = -EBADF;
+	e->data_fd = e->exec_fd = e->claims.dir = -EBADF;
 	events_init(e);
 	r = open_parts(e, options, err);
 	if (r < 0) {
@@ -224,6 +226,7 @@ void engine_free(struct engine *e)
 	images_free(e->images);
 	store_close(e->store);
 	id_ranges_release(&e->ranges);
+	id_claims_close(&e->claims);
 	events_free(e);
 	(void)fd_close(e->data_fd);
 	(void)fd_close(e->exec_fd);

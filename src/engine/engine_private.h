@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/loop.h"
 #include "engine/engine.h"
+#include "engine/id_claims.h"
 #include "engine/id_range.h"
 #include "engine/shim_client.h"
 #include "image/images.h"
@@ -79,6 +80,7 @@ struct engine {
 	struct jobs *jobs;
 	struct shim_spawner *spawner;
 	struct id_ranges ranges;
+	struct id_claims claims;
 	struct container_entry *first;
 	uint32_t count;
 	struct engine_wait *waits;
@@ -112,11 +114,20 @@ int container_record_insert(struct container_entry *c, struct bh_error *err);
 /* Write what changes during a life: state, pid, exit code, times, error, name. One transaction. */
 int container_record_update(struct container_entry *c, struct bh_error *err);
 int container_record_delete(struct container_entry *c, struct bh_error *err);
+/* Another id range, of a container that does not run. */
+int container_record_move(struct container_entry *c, uint32_t first, struct bh_error *err);
 int container_set_error(struct container_entry *c, const char *text);
 /* The create body of the record, decoded again. */
 int container_decode(const struct container *c, struct arena *a, struct docker_create *ret,
 	struct bh_error *err);
 struct container_entry *container_of(const struct container *c);
+
+/* ---- id ranges (container_range.c) ---- */
+/* Make sure that no other engine of this host has the container's range; one that does not run is
+ * given another if need be. */
+int container_hold_range(struct container_entry *c, struct bh_error *err);
+/* That for all containers, and drop claims of ours that belong to none. */
+int container_ranges_hold(struct engine *e, struct bh_error *err);
 
 /* ---- files (bundle.c) ---- */
 struct bundle {

@@ -176,7 +176,7 @@ int id_ranges_choose(const struct id_ranges *r, int64_t now_ns, uint32_t *ret, s
 	const struct id_range *best = NULL;
 
 	for (size_t i = 0; i < r->count; i++)
-		if (!r->items[i].used &&
+		if (!r->items[i].used && !r->items[i].claimed &&
 			(best == NULL || r->items[i].released_ns < best->released_ns))
 			best = &r->items[i];
 	if (best == NULL)

@@ -26,6 +26,7 @@
 struct id_range {
 	uint32_t first;
 	bool used;
+	bool claimed; /* met by a claim of the host when those were last read (id_claims.h) */
 	int64_t released_ns; /* 0: never used */
 };
 

@@ -255,6 +255,9 @@ int reconcile(struct engine *e, struct bh_error *err)
 		r = each_unknown(e, e->exec_fd, true, same_boot, err);
 	if (r == 0)
 		r = each_unknown(e, e->data_fd, false, same_boot, err);
+	/* Nothing runs any more with a range that no record has. */
+	if (r == 0)
+		r = container_ranges_hold(e, err);
 	if (r == 0 && !same_boot)
 		r = record_boot(e, err);
 	trash_clean(e);

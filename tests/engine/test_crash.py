@@ -204,6 +204,53 @@ def test_after_reboot(engine):
     require(engine.docker('rm', '-f', 'before').returncode == 0, 'rm')
 
 
+CLAIMS = '/run/bulkhead/ids'
+
+
+def range_of(engine, name):
+    with open(f'/proc/{main_pid(engine, name)}/uid_map', encoding='ascii') as file:
+        return int(file.read().split()[1])
+
+
+def claim(first):
+    try:
+        return os.readlink(f'{CLAIMS}/{first}')
+    except FileNotFoundError:
+        return None
+
+
+def test_id_ranges_of_two_engines(engine):
+    """Engines with default blocks never share a range: not when one was killed, not when the
+    claims were lost."""
+    root = os.path.join(engine.dir, 'data')
+    run(engine, 'mine', 'busybox', 'sleep', '1000')
+    mine = range_of(engine, 'mine')
+    require(claim(mine) == root, f'claim of {mine}: {claim(mine)}')
+    with Engine(engine.build) as other:
+        other.import_busybox('busybox')
+        engine.stop(signal.SIGKILL)
+        run(other, 'theirs', 'busybox', 'sleep', '1000')
+        theirs = range_of(other, 'theirs')
+        require(theirs != mine, 'the range of a killed engine was handed out')
+        engine.start()
+        require(range_of(engine, 'mine') == mine, 'the range of an adopted container')
+        require(engine.docker('stop', '-t', '0', 'mine').returncode == 0, 'stop')
+        engine.stop(signal.SIGKILL)
+        # A reboot empties the directory, and the other engine is faster.
+        os.unlink(f'{CLAIMS}/{mine}')
+        os.symlink(os.path.join(other.dir, 'data'), f'{CLAIMS}/{mine}')
+        engine.start()
+        done = engine.docker('start', 'mine')
+        require(done.returncode == 0, done.stderr)
+        moved = range_of(engine, 'mine')
+        require(moved not in (mine, theirs), f'{moved} is taken')
+        require(claim(moved) == root, f'claim of {moved}: {claim(moved)}')
+        os.unlink(f'{CLAIMS}/{mine}')
+    require(claim(theirs) is None, 'the claim of a removed container stays')
+    require(engine.docker('rm', '-f', 'mine').returncode == 0, 'rm')
+    require(claim(moved) is None, 'the claim of a removed container stays')
+
+
 def test_import_killed(engine):
     """An import that dies half way leaves no layer and no image."""
     for _ in range(3):

@@ -242,6 +242,11 @@ class Engine:
             if self.dir in line and int(pid) != os.getpid():
                 left.append(f'process {pid}: {line.strip()}')
                 os.kill(int(pid), signal.SIGKILL)
+        for path in glob.glob('/run/bulkhead/ids/*'):
+            # Other engines' come and go meanwhile.
+            if os.path.realpath(path) == os.path.join(self.dir, 'data'):
+                left.append(f'id claim {path}')
+                os.unlink(path)
         for group in self.container_groups():
             left.append(f'control group {group}')
             end_group(group)
