@@ -32,6 +32,8 @@
 #include "sandbox/sandbox.h"
 #include "sandbox/seccomp_policy.h"
 
+#define INITIAL_USER_NAMESPACE 0xeffffffdU
+
 struct creator {
 	struct creation c;
 	pid_t builder, pid;
@@ -39,18 +41,12 @@ struct creator {
 	int console;
 };
 
+/* The kernel gives the initial namespaces fixed numbers (PROC_USER_INIT_INO). */
 static bool in_initial_userns(void)
 {
-	char text[128];
-	_cleanup_close_ int fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
-	unsigned int inside, outside, size;
+	struct stat st;
 
-	if (n <= 0)
-		return false;
-	text[n] = '\0';
-	return sscanf(text, "%u %u %u", &inside, &outside, &size) == 3 && inside == 0 &&
-	       outside == 0 && size == UINT32_MAX;
+	return stat("/proc/self/ns/user", &st) == 0 && st.st_ino == INITIAL_USER_NAMESPACE;
 }
 
 /* A name that no table knows has no effect: a loss where the profile lists what to deny, and to be

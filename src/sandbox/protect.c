@@ -22,14 +22,11 @@
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-static bool is_protected(int exe)
+static bool is_sealed(int exe)
 {
-	struct statvfs fs;
 	int seals = fcntl(exe, F_GET_SEALS);
 
-	if (seals >= 0 && (seals & SEALS) == SEALS)
-		return true;
-	return fstatvfs(exe, &fs) == 0 && (fs.f_flag & ST_RDONLY) != 0;
+	return seals >= 0 && (seals & SEALS) == SEALS;
 }
 
 static int readonly_mount(int exe)
@@ -62,11 +59,15 @@ static int sealed_copy(int exe)
 
 int sandbox_protect_self(char **argv, char **envp, struct bh_error *err)
 {
-	_cleanup_close_ int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), copy = -EBADF;
+	_cleanup_close_ int exe = -EBADF, copy = -EBADF;
+	struct statvfs fs;
 
+	if (statvfs("/proc/self/exe", &fs) == 0 && (fs.f_flag & ST_RDONLY) != 0)
+		return 0;
+	exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	if (exe < 0)
 		return bh_fail_errno(err, -errno, "open /proc/self/exe");
-	if (is_protected(exe))
+	if (is_sealed(exe))
 		return 0;
 	copy = readonly_mount(exe);
 	if (copy < 0)

@@ -51,27 +51,23 @@ static int enters_container(long argc, char **argv)
 void protect_entry(long *stack);
 void protect_entry(long *stack)
 {
-	long argc = stack[0], exe, copy;
+	static const char self[] = "/proc/self/exe";
+	long argc = stack[0], copy;
 	char **argv = (char **)(stack + 1), **envp = argv + argc + 1;
 	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
 	struct statfs fs;
 
 	if (!enters_container(argc, argv))
 		return;
-	exe = call(SYS_open, (long)"/proc/self/exe", O_PATH | O_CLOEXEC, 0, 0, 0);
-	if (exe < 0)
+	if (call(SYS_statfs, (long)self, (long)&fs, 0, 0, 0) != 0 ||
+		(fs.f_flags & ST_RDONLY_BIT) != 0)
 		return;
-	if (call(SYS_fstatfs, exe, (long)&fs, 0, 0, 0) == 0 && (fs.f_flags & ST_RDONLY_BIT) == 0) {
-		copy = call(SYS_open_tree, exe, (long)"",
-			AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC, 0, 0);
-		if (copy >= 0 && call(SYS_mount_setattr, copy, (long)"", AT_EMPTY_PATH, (long)&attr,
-					 sizeof(attr)) == 0)
-			(void)call(SYS_execveat, copy, (long)"", (long)argv, (long)envp,
-				AT_EMPTY_PATH);
-		if (copy >= 0)
-			(void)call(SYS_close, copy, 0, 0, 0, 0);
-	}
-	(void)call(SYS_close, exe, 0, 0, 0, 0);
+	copy = call(SYS_open_tree, AT_FDCWD, (long)self, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC, 0, 0);
+	if (copy < 0)
+		return;
+	if (call(SYS_mount_setattr, copy, (long)"", AT_EMPTY_PATH, (long)&attr, sizeof(attr)) == 0)
+		(void)call(SYS_execveat, copy, (long)"", (long)argv, (long)envp, AT_EMPTY_PATH);
+	(void)call(SYS_close, copy, 0, 0, 0, 0);
 }
 
 __asm__(".globl protect_start\n"
