@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'lib'))
 from bulkhead import Engine, Tap, busybox_tar, main_build, require  # noqa: E402
@@ -65,6 +66,7 @@ def test_life(engine):
                                '1000')).strip()
     require(len(ident) == 64, ident)
     require('b1' in ok(engine.bulkhead('ps')), 'ps')
+    require('"sleep 1000"' in ok(engine.bulkhead('ps')), 'the whole command')
     tree = json.loads(ok(engine.bulkhead('ps', '-a', '--format', 'json')))
     require(tree == json.loads(ok(engine.bulkhead('--format', 'json', 'ps'))), str(tree))
     require(ok(engine.bulkhead('exec', 'b1', 'echo', '--format', 'json')) == '--format json\n', 'exec')
@@ -122,6 +124,22 @@ def test_logs(engine):
     require(ok(engine.bulkhead('logs', 'b3')) == 'a\nb\n', 'logs')
     require(ok(engine.bulkhead('logs', '--tail', '1', 'b3')) == 'b\n', 'tail')
     ok(engine.bulkhead('rm', 'b3'))
+
+
+def test_engine_that_does_not_answer(engine):
+    engine.process.send_signal(signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        asked = [subprocess.Popen([engine.program('bulkhead'), '-H', f'unix://{engine.socket}', *args],
+                                  stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+                 for args in (('ps',), ('stop', 'x'), ('logs', 'x'), ('run', 'busybox', 'true'))]
+        for process in asked:
+            said = process.communicate(timeout=60)[1]
+            require(process.returncode in (1, 125) and 'not answered for 30 seconds' in said,
+                    f'{process.args}: {process.returncode} {said}')
+        require(time.monotonic() - began < 50, 'more than one wait')
+    finally:
+        engine.process.send_signal(signal.SIGCONT)
 
 
 def test_usage(engine):

@@ -153,25 +153,61 @@ static int read_head(struct client_stream *s)
 	return r;
 }
 
+static void set_patience(int fd, int name, time_t seconds)
+{
+	struct timeval limit = {.tv_sec = seconds};
+
+	(void)setsockopt(fd, SOL_SOCKET, name, &limit, sizeof(limit));
+}
+
+static int exchange_heads(
+	struct client_stream *s, const struct client_request *request, struct bh_error *err)
+{
+	int r;
+
+	set_patience(s->fd, SO_SNDTIMEO, CLIENT_SECONDS);
+	set_patience(s->fd, SO_RCVTIMEO, request->slow ? 0 : CLIENT_SECONDS);
+	r = send_request(s->fd, request);
+	if (r == 0)
+		do
+			r = read_head(s);
+		while (r == 0 && s->status == 100);
+	if (r == -EAGAIN)
+		return bh_fail(err, -ETIMEDOUT,
+			"the engine has not answered for %d seconds (is it stopped or overloaded?)",
+			CLIENT_SECONDS);
+	if (r < 0)
+		return bh_fail_errno(err, r, "%s %s", request->method, request->target);
+	/* What follows may be a stream that is silent for as long as it likes. */
+	set_patience(s->fd, SO_SNDTIMEO, 0);
+	set_patience(s->fd, SO_RCVTIMEO, 0);
+	return 0;
+}
+
+/* Before an answer that is waited for without end. */
+static int check_alive(const struct client *client, struct bh_error *err)
+{
+	return client_call(client, "GET", "/_ping", NULL, NULL, err);
+}
+
 int client_open(const struct client *client, const struct client_request *request,
 	struct client_stream *ret, struct bh_error *err)
 {
 	struct client_stream s = {.fd = -EBADF};
-	int r = api_connect_unix(client->path, &s.fd, NULL);
+	int r = request->slow ? check_alive(client, err) : 0;
 
+	if (r < 0)
+		return r;
+	r = api_connect_unix(client->path, &s.fd, NULL);
 	if (r < 0)
 		return bh_fail_errno(err, r,
 			"cannot connect to the engine at unix://%s (is bulkheadd running?)",
 			client->path);
 	buf_init(&s.in, 4u << 20);
-	r = send_request(s.fd, request);
-	if (r == 0)
-		do
-			r = read_head(&s);
-		while (r == 0 && s.status == 100);
+	r = exchange_heads(&s, request, err);
 	if (r < 0) {
 		client_close(&s);
-		return bh_fail_errno(err, r, "%s %s", request->method, request->target);
+		return r;
 	}
 	*ret = s;
 	return 0;

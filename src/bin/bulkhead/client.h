@@ -17,6 +17,8 @@
 
 #define CLIENT_ANSWER_MAX (64u << 20)
 
+#define CLIENT_SECONDS 30 /* for the head of an answer, and for the engine to take what is sent */
+
 struct client {
 	const char *path; /* of the socket */
 };
@@ -35,6 +37,7 @@ struct client_request {
 	const char *body;   /* JSON, or NULL */
 	int upload_fd;      /* with body NULL: sent in chunks until its end; -EBADF: none */
 	bool hijack;        /* ask for an upgrade */
+	bool slow;          /* the answer may take longer than CLIENT_SECONDS: ask for life first */
 };
 
 /* Send, and read the head of the answer. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The commands that are one request each. */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -39,16 +40,29 @@ static const char *text_of(const struct json *node, const char *key)
 	return text != NULL ? text : "";
 }
 
+/* On one line, and nothing that a terminal would obey. */
+static void join_command(const struct json *words, struct buf *out)
+{
+	if (words == NULL || words->type != JSON_ARRAY)
+		return;
+	json_each (word, words) {
+		const char *text = json_string(word);
+
+		buf_puts(out, word == words->children.first ? "" : " ");
+		for (; text != NULL && *text != '\0'; text++)
+			buf_putc(out, iscntrl((unsigned char)*text) ? '?' : *text);
+	}
+}
+
 static void print_container(const struct json *c)
 {
-	const struct json *command = json_get(c, "command");
-	const char *first = command != NULL && command->type == JSON_ARRAY
-				    ? json_string(command->children.first)
-				    : NULL;
+	_cleanup_buf_ struct buf command = {0};
 
-	(void)printf("%-12.12s  %-20s  %-20s  %-9s  %-9s  %s\n", text_of(c, "id"),
+	buf_init(&command, CLIENT_ANSWER_MAX);
+	join_command(json_get(c, "command"), &command);
+	(void)printf("%-12.12s  %-20s  %-20s  %-9s  %-9s  \"%s\"\n", text_of(c, "id"),
 		text_of(c, "name"), text_of(c, "image"), text_of(c, "isolation"),
-		text_of(c, "state"), first != NULL ? first : "");
+		text_of(c, "state"), buf_str(&command));
 }
 
 int cli_ps(struct cli *cli, int argc, char **argv)
@@ -125,14 +139,28 @@ int cli_inspect(struct cli *cli, int argc, char **argv)
 
 /* ---- one request for each container named ---- */
 
+static int ask(struct cli *cli, const struct client_request *request)
+{
+	_cleanup_stream_ struct client_stream s = CLIENT_STREAM_INIT;
+	int r = client_open(&cli->client, request, &s, &cli->err);
+
+	return r < 0 ? r : client_finish(&s, NULL, &cli->err);
+}
+
+/* slow: an answer may take as long as the container is given to end. */
 static int for_each(
-	struct cli *cli, int count, char **names, const char *method, const char *suffix)
+	struct cli *cli, int count, char **names, const char *method, const char *suffix, bool slow)
 {
 	int status = CLI_OK;
 
 	for (int i = 0; i < count; i++) {
-		const char *target = cli_target(cli, "/v1.50/containers/", names[i], suffix);
-		int r = client_call(&cli->client, method, target, NULL, NULL, &cli->err);
+		struct client_request request = {
+			.method = method,
+			.target = cli_target(cli, "/v1.50/containers/", names[i], suffix),
+			.upload_fd = -EBADF,
+			.slow = slow,
+		};
+		int r = ask(cli, &request);
 
 		if (r < 0 && r != -EALREADY)
 			status = cli_fail(cli, CLI_FAILED);
@@ -146,7 +174,7 @@ int cli_start(struct cli *cli, int argc, char **argv)
 {
 	if (argc < 2)
 		return cli_usage(argv[0], "CONTAINER is missing");
-	return for_each(cli, argc - 1, argv + 1, "POST", "/start");
+	return for_each(cli, argc - 1, argv + 1, "POST", "/start", false);
 }
 
 /* "-X VALUE" in front of the names; NULL if it is not there. */
@@ -172,7 +200,7 @@ int cli_stop(struct cli *cli, int argc, char **argv)
 		return cli_usage(command, "CONTAINER is missing");
 	if (timeout != NULL)
 		suffix = cli_target(cli, "/stop?t=", timeout, "");
-	return for_each(cli, argc - 1, argv + 1, "POST", suffix);
+	return for_each(cli, argc - 1, argv + 1, "POST", suffix, true);
 }
 
 int cli_kill(struct cli *cli, int argc, char **argv)
@@ -185,7 +213,7 @@ int cli_kill(struct cli *cli, int argc, char **argv)
 		return cli_usage(command, "CONTAINER is missing");
 	if (signal_name != NULL)
 		suffix = cli_target(cli, "/kill?signal=", signal_name, "");
-	return for_each(cli, argc - 1, argv + 1, "POST", suffix);
+	return for_each(cli, argc - 1, argv + 1, "POST", suffix, false);
 }
 
 int cli_rm(struct cli *cli, int argc, char **argv)
@@ -194,7 +222,8 @@ int cli_rm(struct cli *cli, int argc, char **argv)
 
 	if (argc < 2 + force || argv[1 + force][0] == '-')
 		return cli_usage(argv[0], "CONTAINER is missing");
-	return for_each(cli, argc - 1 - force, argv + 1 + force, "DELETE", force ? "?force=1" : "");
+	return for_each(
+		cli, argc - 1 - force, argv + 1 + force, "DELETE", force ? "?force=1" : "", false);
 }
 
 int cli_wait(struct cli *cli, int argc, char **argv)
@@ -287,7 +316,7 @@ int cli_import(struct cli *cli, int argc, char **argv)
 	_cleanup_stream_ struct client_stream stream = CLIENT_STREAM_INIT;
 	_cleanup_close_ int file = -EBADF;
 	_cleanup_buf_ struct buf text = {0};
-	struct client_request request = {.method = "POST", .upload_fd = STDIN_FILENO};
+	struct client_request request = {.method = "POST", .upload_fd = STDIN_FILENO, .slow = true};
 	const struct json *tree;
 
 	if (argc < 2 || argc > 3)
