@@ -320,7 +320,7 @@ static const struct docker_key host_keys[] = {
 		"kernel.msg*, kernel.sem and kernel.shm* are"),
 	PARTLY_WHOLE("Runtime", read_runtime, "\"bulkhead\"",
 		"**refused** unless \"bulkhead\" or empty"),
-	PARTLY("Isolation", read_isolation, isolation, "\"\"",
+	PARTLY("Isolation", read_isolation, isolation, "\"process\"",
 		"enforced; **refused** for \"hyperv\": never replaced by a weaker one, use "
 		"\"process\""),
 	HOST("CpuShares", docker_read_uint, resources.cpu_shares, "0"),
@@ -430,6 +430,8 @@ static bool shows_value(const struct docker_key *key, const struct json *value)
 {
 	if (value == NULL || docker_is_empty(value))
 		return false;
+	if (strcmp(key->name, "Isolation") == 0)
+		return json_string(value) == NULL || strcmp(json_string(value), "default") != 0;
 	/* -1 is "unset" for this one. */
 	return strcmp(key->name, "MemorySwappiness") != 0 || !value->number.negative;
 }

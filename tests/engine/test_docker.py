@@ -317,6 +317,7 @@ def test_limits(engine):
         require(ok(engine.docker('exec', 'lim', 'sh', '-c', 'ulimit -n')) == '100\n', 'ulimit')
         config = inspect(engine, 'lim')['HostConfig']
         require(config['Memory'] == 64 << 20 and config['PidsLimit'] == 50, str(config))
+        require(config['Isolation'] == 'process', str(config))
     finally:
         ok(engine.docker('rm', '-f', 'lim'))
 

@@ -403,7 +403,7 @@ def version_lines(box):
     for option in ('--version', '-v'):
         lines = box.oci(option).ok().lines
         need(re.match(r'bulkhead-oci version \d+\.\d+\.\d+$', lines[0]), lines)
-        need(lines[1].startswith('commit: '), lines)
+        need(re.match(r'commit: (unknown|[0-9a-f]{7,40})$', lines[1]), lines)
         need(re.match(r'spec: \d+\.\d+\.\d+$', lines[2]), lines)
 
 

@@ -181,6 +181,16 @@ static void put_counts(struct json_writer *w, struct api_request *r)
 	json_end_array(w);
 }
 
+/* As dockerd of API 1.49 and before told it; the file is there with the module br_netfilter.
+ * Nothing here is on a bridge, but clients of that time warn when the fields are absent. */
+static bool bridge_filter(const char *path)
+{
+	_cleanup_buf_ struct buf text = {0};
+
+	buf_init(&text, 64);
+	return fd_read_file(AT_FDCWD, path, &text) == 0 && buf_str(&text)[0] == '1';
+}
+
 static void put_limits(struct json_writer *w, const struct api_request *r)
 {
 	static const char *const yes[] = {"MemoryLimit", "SwapLimit", "CpuCfsPeriod", "CpuCfsQuota",
@@ -189,6 +199,10 @@ static void put_limits(struct json_writer *w, const struct api_request *r)
 	for (size_t i = 0; i < ARRAY_SIZE(yes); i++)
 		json_member_bool(w, yes[i], true);
 	json_member_bool(w, "IPv4Forwarding", true);
+	json_member_bool(w, "BridgeNfIptables",
+		bridge_filter("/proc/sys/net/bridge/bridge-nf-call-iptables"));
+	json_member_bool(w, "BridgeNfIp6tables",
+		bridge_filter("/proc/sys/net/bridge/bridge-nf-call-ip6tables"));
 	json_member_bool(w, "Debug", api_options_of(r)->config->debug);
 	json_member_string(w, "LoggingDriver",
 		api_options_of(r)->config->log.type != NULL ? api_options_of(r)->config->log.type

@@ -48,7 +48,7 @@ static int print_version(struct bh_error *err)
 
 	buf_init(&out, 4096);
 	(void)buf_puts(&out, "bulkhead-oci version " BULKHEAD_VERSION "\n"
-			     "commit: " BULKHEAD_VERSION "\n"
+			     "commit: " BULKHEAD_COMMIT "\n"
 			     "spec: " OCI_SPEC_VERSION "\n");
 	return output_write(&out, err);
 }
