@@ -63,7 +63,11 @@ static int mount_v2(struct rootfs *fs, const struct oci_mount *m, struct bh_erro
 		if (r != -EPERM && r != -EBUSY)
 			return bh_fail_errno(err, r, "mount cgroup2");
 	}
-	(void)snprintf(path, sizeof(path), "/sys/fs/cgroup%s", group ? group : "");
+	if (group == NULL)
+		return bh_fail(err, -EPERM,
+			"cgroup2 cannot be mounted here, and there is no group of the container to "
+			"bind in its place");
+	(void)snprintf(path, sizeof(path), "/sys/fs/cgroup%s", group);
 	r = bind_group(path, m, target);
 	return r < 0 ? bh_fail_errno(err, r, "bind %s", path) : 0;
 }
@@ -145,12 +149,18 @@ static int mount_v1(struct rootfs *fs, const struct oci_mount *m, struct bh_erro
 
 int rootfs_mount_cgroup(struct rootfs *fs, const struct oci_mount *m, struct bh_error *err)
 {
+	enum cgroup_mode mode;
+
 	switch (cgroup_mode(fs->cgroup)) {
 	case CGROUP_V2:
 		return mount_v2(fs, m, err);
 	case CGROUP_V1:
 		return mount_v1(fs, m, err);
 	case CGROUP_NONE:
+		/* No group could be had, but a cgroup namespace shows nothing above the caller's
+		 * own. */
+		if (cgroup_mode_detect(&mode, err) == 0 && mode == CGROUP_V2 && has_namespace(fs))
+			return mount_v2(fs, m, err);
 		break;
 	}
 	return bh_fail(err, -ENODEV, "no cgroup hierarchy is mounted here");

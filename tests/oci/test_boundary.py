@@ -155,7 +155,7 @@ def second_proc(box):
 @test
 def devices(box):
     if not os.path.exists('/dev/loop0') or not stat.S_ISBLK(os.stat('/dev/loop0').st_mode):
-        raise Skip('no /dev/loop0')
+        raise Skip('this kernel has no /dev/loop0')
     box.linux['devices'] = [{'path': '/dev/sub/disk', 'type': 'b', 'major': 7, 'minor': 0}]
     box.linux['resources']['devices'] = [{'allow': True, 'access': 'rwm'}]
     tree = report(box)

@@ -178,9 +178,9 @@ def cgroup_namespace_and_mount(box):
     box.linux['namespaces'].append({'type': 'cgroup'})
     box.config['mounts'].append({'destination': '/sys/fs/cgroup', 'type': 'cgroup', 'source': 'cgroup',
                                  'options': ['nosuid', 'noexec', 'nodev', 'relatime', 'ro']})
-    result = box.run_sh('cat /proc/self/cgroup; ls /sys/fs/cgroup; echo x > /sys/fs/cgroup/pids/y')
+    result = box.run_sh('cat /proc/self/cgroup; ls /sys/fs/cgroup; echo x > /sys/fs/cgroup/y')
     need(box.group not in result.out, result.out)
-    need('pids' in result.out.split(), result.out)
+    need({'pids', 'pids.max'} & set(result.out.split()), result.out)
     need('Read-only' in result.err, result.err)
 
 

@@ -207,7 +207,7 @@ def memory_controller(box):
     if refused_without(box, {'memory', 'v2:memory'}, '/linux/resources/memory'):
         return
     if 'memory' not in controllers():
-        raise Skip('memory is on cgroup v2: tested in the guest')
+        raise Skip('cgroup v1 controller memory is not here')
     box.linux['resources']['memory'].update({'swappiness': 11, 'useHierarchy': True, 'kernelTCP': 16 << 20,
                                              'disableOOMKiller': False, 'checkBeforeUpdate': True})
     swap = os.path.exists('/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes')
@@ -234,7 +234,7 @@ def cpu_controllers(box):
     if refused_without(box, {'cpu', 'v2:cpu'}, '/linux/resources/cpu'):
         return
     if 'cpu' not in controllers():
-        raise Skip('cpu is on cgroup v2: tested in the guest')
+        raise Skip('cgroup v1 controller cpu is not here')
     box.up()
     for controller, name, value in (('cpu', 'cpu.cfs_quota_us', '20000'), ('cpu', 'cpu.cfs_period_us', '50000'),
                                     ('cpuset', 'cpuset.cpus', str(cpu)), ('cpuset', 'cpuset.mems', '0')):
@@ -270,7 +270,7 @@ def block_io_controller(box):
     if refused_without(box, {'blkio', 'v2:io'}, '/linux/resources/blockIO'):
         return
     if 'blkio' not in controllers():
-        raise Skip('io is on cgroup v2: tested in the guest')
+        raise Skip('cgroup v1 controller io is not here')
     box.up()
     for n, (_, name) in enumerate(rates):
         need(f'{major}:{minor} {1000 + n}' in box.group_file('blkio', name).read_text(), name)
@@ -292,7 +292,7 @@ def hugetlb_controller(box):
     if refused_without(box, {'hugetlb', 'v2:hugetlb'}, '/linux/resources/hugepageLimits'):
         return
     if 'hugetlb' not in controllers():
-        raise Skip('hugetlb is on cgroup v2: tested in the guest')
+        raise Skip('cgroup v1 controller hugetlb is not here')
     box.up()
     need(box.group_file('hugetlb', 'hugetlb.2MB.limit_in_bytes').read_text().strip() == str(4 << 20))
 
@@ -319,7 +319,7 @@ def rdma_and_unified_take_effect_or_are_refused(box):
     del box.linux['resources']['rdma']
     box.linux['resources']['unified'] = {'memory.high': '33554432'}
     if 'v2:memory' in controllers():
-        raise Skip('memory is on cgroup v2: tested in the guest')
+        raise Skip('cgroup v1 controller memory is not here')
     box.create().fails('/linux/resources/unified')
 
 
