@@ -152,8 +152,8 @@ static int open_bind(const struct docker_mount *m, struct bh_error *err)
 		      : fd;
 }
 
-static int probe_binds(
-	const struct docker_host_config *h, struct arena *a, const bool **ret, struct bh_error *err)
+static int probe_binds(struct engine *e, const struct docker_host_config *h, struct arena *a,
+	const bool **ret, struct bh_error *err)
 {
 	bool *mapped = arena_calloc(a, h->mount_count, sizeof(*mapped));
 
@@ -165,6 +165,9 @@ static int probe_binds(
 
 		if (h->mounts[i].type != DOCKER_MOUNT_BIND)
 			continue;
+		r = bind_check_reach(e, h->mounts[i].source, err);
+		if (r < 0)
+			return r;
 		fd = open_bind(&h->mounts[i], err);
 		if (fd < 0)
 			return fd;
@@ -271,7 +274,7 @@ static int make_plan(struct container_entry *c, const struct docker_create *crea
 	if (r == 0)
 		r = find_devices(&create->host, a, &in.devices, err);
 	if (r == 0)
-		r = probe_binds(&create->host, a, &in.bind_mapped, err);
+		r = probe_binds(c->engine, &create->host, a, &in.bind_mapped, err);
 	return r < 0 ? r : plan_config(&in, a, ret, err);
 }
 

@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "engine/engine_private.h"
 #include "engine/names.h"
 #include "engine/plan.h"
 #include "image/config.h"
-#include "image/snapshot.h"
 
 #define NAME_TRIES   32
 #define SHORT_ID_LEN 12
@@ -125,56 +121,6 @@ const struct container *engine_container_next(struct engine *e, const struct con
 
 /* ---- create ---- */
 
-static bool is_below(const char *path, const char *dir)
-{
-	size_t len = strlen(dir);
-
-	return strncmp(path, dir, len) == 0 &&
-	       (path[len] == '\0' || path[len] == '/' || strcmp(dir, "/") == 0);
-}
-
-/* A bind that holds the engine's own socket hands over the engine. Links are resolved first. */
-static int check_sockets(struct engine *e, const char *source, struct bh_error *err)
-{
-	char real[PATH_MAX], socket[PATH_MAX];
-
-	if (e->config->engine_socket || e->sockets == NULL || realpath(source, real) == NULL)
-		return 0;
-	for (size_t i = 0; e->sockets[i] != NULL; i++)
-		if (realpath(e->sockets[i], socket) != NULL && is_below(socket, real))
-			return bh_fail(err, -EPERM,
-				"bind of %s would give the container the engine's own socket; "
-				"daemon.json needs \"engine-socket\": true for that",
-				source);
-	return 0;
-}
-
-static int check_bind(
-	struct engine *e, const struct docker_mount *m, struct buf *warnings, struct bh_error *err)
-{
-	_cleanup_close_ int fd = -EBADF;
-	int r = check_sockets(e, m->source, err);
-
-	if (r < 0)
-		return r;
-	fd = open(m->source, O_PATH | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT && m->create_source
-			       ? 0
-			       : bh_fail(err, -EINVAL,
-					 "invalid mount config for type \"bind\": bind source path "
-					 "does "
-					 "not exist: %s",
-					 m->source);
-	r = snapshot_can_map(fd, !m->non_recursive, err);
-	if (r == 0)
-		(void)buf_printf(warnings,
-			"the file system of %s cannot be id-mapped: its files show owner 65534 in "
-			"the container\n",
-			m->source);
-	return r < 0 ? r : 0;
-}
-
 static int check_body(struct engine *e, const struct docker_create *body, struct buf *warnings,
 	struct bh_error *err)
 {
@@ -182,7 +128,7 @@ static int check_body(struct engine *e, const struct docker_create *body, struct
 
 	for (size_t i = 0; r == 0 && i < body->host.mount_count; i++)
 		if (body->host.mounts[i].type == DOCKER_MOUNT_BIND)
-			r = check_bind(e, &body->host.mounts[i], warnings, err);
+			r = bind_check(e, &body->host.mounts[i], warnings, err);
 	if (r == 0 && e->count >= CONTAINERS_MAX)
 		r = bh_fail(err, -ENOSPC, "there are %u containers already", e->count);
 	return r;

@@ -129,6 +129,13 @@ int container_hold_range(struct container_entry *c, struct bh_error *err);
 /* That for all containers, and drop claims of ours that belong to none. */
 int container_ranges_hold(struct engine *e, struct bh_error *err);
 
+/* ---- binds (bind_check.c) ---- */
+/* Refuse a source that meets the engine's roots or its socket, links resolved. -EPERM. */
+int bind_check_reach(struct engine *e, const char *source, struct bh_error *err);
+/* That, and whether the source exists and can be id-mapped (a line in warnings if not). */
+int bind_check(
+	struct engine *e, const struct docker_mount *m, struct buf *warnings, struct bh_error *err);
+
 /* ---- files (bundle.c) ---- */
 struct bundle {
 	int root_fd; /* detached mount */
