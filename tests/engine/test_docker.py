@@ -343,6 +343,8 @@ def test_refused_by_name(engine):
                         (['--privileged'], 'use --cap-add and --device'),
                         (['--userns', 'host'], 'leave --userns out'),
                         (['--cap-add', 'SYS_TIME'], 'leave it out'),
+                        (['-v', f'{engine.dir}/data/x:/e'], 'data root'),
+                        (['-v', f'{engine.dir}:/e'], 'which no container may have'),
                         (['-P'], 'leave -P out'), (['--init'], '(name an init program'),
                         (['--gpus', 'all'], '--device'), (['--volumes-from', 'x'], 'repeat'),
                         (['--link', 'x'], 'bound directory'),
