@@ -12,6 +12,11 @@
 #include "bin/oci/oci.h"
 #include "sandbox/sandbox.h"
 
+/* The build names the commit if it knows it; static analysis compiles without its flags. */
+#ifndef BULKHEAD_COMMIT
+#define BULKHEAD_COMMIT "unknown"
+#endif
+
 /*
  * bulkhead-oci: an OCI runtime with the command line of runc. main() parses the line and calls one
  * command; errors come back here, and go to the log and to standard error. Linked statically and
